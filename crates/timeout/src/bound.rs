@@ -1,0 +1,105 @@
+//! The brain: when a request must have ended.
+
+use std::time::Duration;
+
+use tower_ballast_core::{Attempt, Deadline, Reason, clock::Nanos};
+
+/// What a timeout bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Attempt,
+    Total,
+}
+
+impl Scope {
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Attempt => Reason::Timeout,
+            Self::Total => Reason::DeadlinePassed,
+        }
+    }
+
+    /// The bound of a request with this limit, deadline and attempt.
+    pub(crate) fn bound(
+        self,
+        limit: Duration,
+        deadline: Option<Deadline>,
+        attempt: Option<Attempt>,
+    ) -> Bound {
+        let last = attempt.is_some_and(|attempt| attempt.last);
+        match deadline {
+            Some(deadline) if last && self == Self::Attempt => Bound::until(deadline),
+            deadline => Bound {
+                within: limit,
+                deadline,
+            },
+        }
+    }
+}
+
+/// When a request must have ended: a while after it began to wait, and by its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    within: Duration,
+    deadline: Option<Deadline>,
+}
+
+impl Bound {
+    pub(crate) const fn until(deadline: Deadline) -> Self {
+        Self {
+            within: Duration::MAX,
+            deadline: Some(deadline),
+        }
+    }
+
+    /// The last moment of a wait that begins at `now`.
+    pub(crate) fn end(self, now: Nanos) -> Nanos {
+        let end = now + self.within;
+        self.deadline
+            .map_or(end, |deadline| end.min(deadline.moment()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Nanos = Nanos::from_nanos(1_000);
+    const LIMIT: Duration = Duration::from_nanos(100);
+
+    fn due(in_nanos: u64) -> Option<Deadline> {
+        Some(Deadline::at(NOW + Duration::from_nanos(in_nanos)))
+    }
+
+    fn end(scope: Scope, deadline: Option<Deadline>, attempt: Option<Attempt>) -> u64 {
+        scope.bound(LIMIT, deadline, attempt).end(NOW).as_nanos() - NOW.as_nanos()
+    }
+
+    #[test]
+    fn the_earlier_of_limit_and_deadline_counts() {
+        assert_eq!(end(Scope::Attempt, None, None), 100);
+        assert_eq!(end(Scope::Attempt, due(40), None), 40);
+        assert_eq!(end(Scope::Attempt, due(400), None), 100);
+        assert_eq!(end(Scope::Total, due(40), None), 40);
+        assert_eq!(end(Scope::Total, due(400), None), 100);
+    }
+
+    #[test]
+    fn the_last_attempt_may_use_what_is_left() {
+        let last = Some(Attempt {
+            number: 3,
+            last: true,
+        });
+        assert_eq!(end(Scope::Attempt, due(400), Some(Attempt::number(2))), 100);
+        assert_eq!(end(Scope::Attempt, due(400), last), 400);
+        assert_eq!(end(Scope::Attempt, None, last), 100);
+        assert_eq!(end(Scope::Total, due(400), last), 100);
+    }
+
+    #[test]
+    fn the_longest_limit_saturates() {
+        let bound = Scope::Attempt.bound(Duration::MAX, None, None);
+        assert_eq!(bound.end(Nanos::MAX), Nanos::MAX);
+        assert_eq!(bound.end(NOW), Nanos::MAX);
+    }
+}

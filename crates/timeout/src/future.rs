@@ -1,0 +1,167 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tower_ballast_core::{
+    BoxError, Name, Rejected,
+    clock::{self, Nanos},
+};
+
+use crate::{
+    bound::{Bound, Scope},
+    handle::Shared,
+};
+
+pin_project! {
+    /// The answer of a [`Timeout`](crate::Timeout), or its rejection.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        Calling { #[pin] response: F, limit: Option<Limit>, #[pin] timer: Option<Timer> },
+        Rejected { rejected: Option<Rejected> },
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    struct Timer { #[pin] sleep: Sleep, began: Nanos }
+}
+
+/// When time is up, and what happens then.
+#[derive(Debug)]
+struct Limit {
+    bound: Bound,
+    late: Late,
+}
+
+/// What is needed when time is up. The shared state only when somebody watches, because holding
+/// it costs more than all the rest of a call that is not late.
+#[derive(Debug)]
+enum Late {
+    Reject(Scope, Name),
+    Ask(Arc<Shared>),
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn unbounded(response: F) -> Self {
+        Self {
+            state: State::Calling {
+                response,
+                limit: None,
+                timer: None,
+            },
+        }
+    }
+
+    pub(crate) fn bounded(response: F, bound: Bound, shared: &Arc<Shared>) -> Self {
+        let late = if shared.is_watched() {
+            Late::Ask(Arc::clone(shared))
+        } else {
+            Late::Reject(shared.scope, shared.reporter.name())
+        };
+        let limit = Some(Limit { bound, late });
+        Self {
+            state: State::Calling {
+                response,
+                limit,
+                timer: None,
+            },
+        }
+    }
+
+    pub(crate) fn rejected(rejected: Rejected) -> Self {
+        Self {
+            state: State::Rejected {
+                rejected: Some(rejected),
+            },
+        }
+    }
+}
+
+impl<F, T, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let rejected = match state.as_mut().project() {
+            StateProj::Calling {
+                response,
+                limit,
+                mut timer,
+            } => {
+                if let Poll::Ready(outcome) = response.poll(cx) {
+                    return Poll::Ready(outcome.map_err(Into::into));
+                }
+                let Some(Limit { bound, late }) = limit else {
+                    return Poll::Pending;
+                };
+                let waited = ready!(poll_end(timer.as_mut(), *bound, cx));
+                let Some(rejected) = late.rejection(waited) else {
+                    // Only reported: the answer is awaited without an end from here on.
+                    *limit = None;
+                    timer.set(None);
+                    return Poll::Pending;
+                };
+                rejected
+            }
+            StateProj::Rejected { rejected } => rejected.take().expect("polled after completion"),
+        };
+        // The call ends here and now, not when the caller lets go of this future.
+        state.set(State::Rejected { rejected: None });
+        Poll::Ready(Err(rejected.into()))
+    }
+}
+
+impl Late {
+    fn rejection(&self, waited: Duration) -> Option<Rejected> {
+        let (scope, name) = match self {
+            Self::Reject(scope, name) => (*scope, name.clone()),
+            Self::Ask(shared) => {
+                if !shared.times_out(waited) {
+                    return None;
+                }
+                (shared.scope, shared.reporter.name())
+            }
+        };
+        Some(Rejected::new(scope.reason()).layer(name).sent())
+    }
+}
+
+/// Waits for the end of the bound, and says how long it has been. Begins with the first poll.
+fn poll_end(
+    mut timer: Pin<&mut Option<Timer>>,
+    bound: Bound,
+    cx: &mut Context<'_>,
+) -> Poll<Duration> {
+    if timer.is_none() {
+        let began = clock::now();
+        timer.set(Some(Timer {
+            sleep: clock::sleep_until(bound.end(began)),
+            began,
+        }));
+    }
+    let timer = timer.as_pin_mut().expect("set above").project();
+    timer
+        .sleep
+        .poll(cx)
+        .map(|()| clock::now().since(*timer.began))
+}
