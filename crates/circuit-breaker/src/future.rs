@@ -1,0 +1,119 @@
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+use tower_ballast_core::{BoxError, Classify, Rejected, judge};
+
+use crate::permit::Permit;
+
+pin_project! {
+    /// The answer of a [`CircuitBreaker`](crate::CircuitBreaker), or its rejection.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, C, K, R> {
+        #[pin]
+        state: State<F, C, K>,
+        request: PhantomData<fn(R)>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, C, K> {
+        // Without a call nothing is counted: the layer is off, or a refusal was only reported.
+        Calling { #[pin] response: F, call: Option<Call<C, K>> },
+        Rejected { rejected: Option<Rejected> },
+    }
+}
+
+/// The rest of what a running call holds.
+struct Call<C, K> {
+    permit: Permit,
+    classify: C,
+    kept: K,
+}
+
+impl<F, C, K, R> ResponseFuture<F, C, K, R> {
+    pub(crate) fn calling(response: F, permit: Option<Permit>, classify: C, kept: K) -> Self {
+        let call = permit.map(|mut permit| {
+            permit.leave();
+            Call {
+                permit,
+                classify,
+                kept,
+            }
+        });
+        Self::at(State::Calling { response, call })
+    }
+
+    pub(crate) const fn free(response: F) -> Self {
+        Self::at(State::Calling {
+            response,
+            call: None,
+        })
+    }
+
+    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+        Self::at(State::Rejected {
+            rejected: Some(rejected),
+        })
+    }
+
+    const fn at(state: State<F, C, K>) -> Self {
+        Self {
+            state,
+            request: PhantomData,
+        }
+    }
+}
+
+impl<F, T, E, C, R> Future for ResponseFuture<F, C, C::Kept, R>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError> + 'static,
+    C: Classify<R, T, E>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Calling {
+                response,
+                call: None,
+            } => response.poll(cx).map_err(Into::into),
+            StateProj::Calling {
+                response,
+                call: Some(call),
+            } => {
+                call.permit.enter();
+                let polled = response.poll(cx);
+                call.permit.leave();
+                if polled.is_pending() {
+                    call.permit.wait();
+                }
+                let outcome = ready!(polled);
+                call.permit
+                    .settle(judge(&call.classify, &call.kept, outcome.as_ref()));
+                Poll::Ready(outcome.map_err(Into::into))
+            }
+            StateProj::Rejected { rejected } => {
+                let rejected = rejected
+                    .take()
+                    .expect("a future is not polled after it is ready");
+                Poll::Ready(Err(rejected.into()))
+            }
+        }
+    }
+}
+
+impl<F, C, K, R> std::fmt::Debug for ResponseFuture<F, C, K, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.state {
+            State::Calling { .. } => "ResponseFuture(calling)",
+            State::Rejected { .. } => "ResponseFuture(rejected)",
+        })
+    }
+}

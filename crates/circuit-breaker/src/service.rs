@@ -1,0 +1,85 @@
+use std::{
+    marker::PhantomData,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tower_ballast_core::{BoxError, ByResult, Classify, Facts};
+use tower_service::Service;
+
+use crate::{
+    future::ResponseFuture, layer::Refuse, permit::Permit, shared::Shared, wait::Readiness,
+};
+
+/// Stops calling the inner service while it keeps failing. Made by
+/// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
+#[derive(Debug)]
+pub struct CircuitBreaker<S, C = ByResult, F = (), W = Refuse> {
+    pub(crate) inner: S,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) classify: C,
+    pub(crate) facts: F,
+    /// What the inner service last said of itself; only asked when callers may wait.
+    pub(crate) readiness: Readiness,
+    waits: PhantomData<fn() -> W>,
+}
+
+impl<S, C, F, W> CircuitBreaker<S, C, F, W> {
+    pub(crate) fn new(inner: S, shared: Arc<Shared>, classify: C, facts: F) -> Self {
+        let readiness = Readiness::Unknown;
+        Self {
+            inner,
+            shared,
+            classify,
+            facts,
+            readiness,
+            waits: PhantomData,
+        }
+    }
+}
+
+impl<S: Clone, C: Clone, F: Clone, W> Clone for CircuitBreaker<S, C, F, W> {
+    fn clone(&self) -> Self {
+        Self::new(
+            self.inner.clone(),
+            Arc::clone(&self.shared),
+            self.classify.clone(),
+            self.facts.clone(),
+        )
+    }
+}
+
+impl<S, C, F, R> Service<R> for CircuitBreaker<S, C, F, Refuse>
+where
+    S: Service<R>,
+    S::Error: Into<BoxError> + 'static,
+    C: Classify<R, S::Response, S::Error> + Clone,
+    F: Facts<R>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future, C, C::Kept, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        if self.shared.enforcement.is_off() {
+            return ResponseFuture::free(self.inner.call(request));
+        }
+        match self.shared.admit() {
+            Ok(epoch) => {
+                let kept = self.classify.keep(&request);
+                let deadline = self.facts.deadline(&request);
+                let permit = Permit::new(&self.shared, epoch, deadline);
+                let response = self.inner.call(request);
+                ResponseFuture::calling(response, Some(permit), self.classify.clone(), kept)
+            }
+            Err(refusal) => match self.shared.reject(refusal) {
+                Some(rejected) => ResponseFuture::rejected(rejected),
+                None => ResponseFuture::free(self.inner.call(request)),
+            },
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What all services of one layer share: the circuit under its lock, and in front of it the few
+//! atomic words that let a healthy call pass without it.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use tower_ballast_core::{
+    EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter, RetryAfter, Verdict,
+    clock::{self, Nanos},
+    queue::Line,
+    window::Striped,
+};
+
+use crate::{
+    circuit::{Circuit, Decision, Ended},
+    phase::{Change, Phase},
+    settings::Settings,
+};
+
+/// Calls pass without asking.
+const PASSES: u64 = 1;
+/// A success may be counted aside, without the lock.
+const ASIDE: u64 = 1 << 1;
+/// A success changes nothing.
+const CALM: u64 = 1 << 2;
+/// Calls are refused until [`Shared::until`], without asking.
+const OPEN: u64 = 1 << 3;
+const EPOCH: u32 = 4;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The epoch of the present state, and what that state allows without the lock.
+    word: AtomicU64,
+    until: AtomicU64,
+    /// Successes of the present bucket.
+    aside: Striped,
+    bucket_end: AtomicU64,
+    /// Calls that take longer are slow; `u64::MAX` when none is.
+    slow_above: AtomicU64,
+    abandoned_after: AtomicU64,
+    locked: Mutex<Locked>,
+    pub(crate) enforcement: EnforcementCell,
+    pub(crate) reporter: Reporter,
+    phase: watch::Sender<Phase>,
+    random: Random,
+}
+
+#[derive(Debug)]
+pub(crate) struct Locked {
+    pub(crate) circuit: Circuit,
+    pub(crate) line: Line,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let shared = Self {
+            word: AtomicU64::new(0),
+            until: AtomicU64::new(0),
+            aside: Striped::new(),
+            bucket_end: AtomicU64::new(0),
+            slow_above: AtomicU64::new(u64::MAX),
+            abandoned_after: AtomicU64::new(0),
+            locked: Mutex::new(Locked {
+                circuit: Circuit::new(settings),
+                line: Line::new(),
+            }),
+            enforcement: EnforcementCell::default(),
+            reporter: Reporter::new("circuit_breaker"),
+            phase: watch::Sender::new(Phase::Closed),
+            random: Random::new(),
+        };
+        shared.change(|_, _| ());
+        shared
+    }
+
+    pub(crate) fn separate(&self) -> Self {
+        let separate = Self::new(self.lock().circuit.settings.clone());
+        separate.enforcement.set(self.enforcement.get());
+        separate
+    }
+
+    /// Admits a call, without the lock while the circuit is closed.
+    pub(crate) fn admit(&self) -> Result<u64, Refusal> {
+        let word = self.word.load(Ordering::Acquire);
+        if word & PASSES != 0 {
+            return Ok(word >> EPOCH);
+        }
+        let now = clock::now();
+        let until = Nanos::from_nanos(self.until.load(Ordering::Acquire));
+        if word & OPEN != 0 && now < until {
+            return Err(Refusal {
+                reason: Reason::CircuitOpen,
+                after: Some(until.since(now)),
+            });
+        }
+        self.change_at(now, |locked, now| locked.admit(now))
+    }
+
+    /// Takes in an outcome, without the lock while all is well.
+    pub(crate) fn settle(&self, ended: Ended) {
+        let word = self.word.load(Ordering::Acquire);
+        if word & PASSES != 0 && word >> EPOCH == ended.epoch {
+            let quiet = match ended.verdict {
+                Verdict::Success => !ended.slow && word & CALM != 0,
+                Verdict::Ignore { .. } => true,
+                Verdict::Failure { .. } => false,
+            };
+            if quiet {
+                return;
+            }
+        }
+        let now = clock::now();
+        let aside = word & ASIDE != 0
+            && word >> EPOCH == ended.epoch
+            && ended.verdict.is_success()
+            && !ended.slow
+            && now.as_nanos() < self.bucket_end.load(Ordering::Relaxed);
+        if aside {
+            self.aside.add();
+        } else {
+            let next = self.change_at(now, |locked, now| {
+                locked.circuit.settle(ended, now);
+                // A place was given back, or the step has grown.
+                locked.line.first_waker()
+            });
+            if let Some(next) = next {
+                next.wake();
+            }
+        }
+    }
+
+    /// Changes the circuit under its lock, publishes what it allows now, then tells of it.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Locked, Nanos) -> T) -> T {
+        self.change_at(clock::now(), change)
+    }
+
+    pub(crate) fn change_at<T>(
+        &self,
+        now: Nanos,
+        change: impl FnOnce(&mut Locked, Nanos) -> T,
+    ) -> T {
+        let mut locked = self.lock();
+        self.fold(&mut locked);
+        let result = change(&mut locked, now);
+        let changed = locked.circuit.take_change();
+        let waker = self.publish(&mut locked, now, changed.is_some());
+        drop(locked);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some(changed) = changed {
+            self.tell(changed);
+        }
+        result
+    }
+
+    fn fold(&self, locked: &mut Locked) {
+        let successes = self.aside.drain();
+        if successes > 0 {
+            locked.circuit.fold(successes);
+        }
+    }
+
+    /// Writes what the state allows without the lock; returns whom it has to wake.
+    fn publish(&self, locked: &mut Locked, now: Nanos, changed: bool) -> Option<Waker> {
+        let circuit = &mut locked.circuit;
+        let phase = circuit.phase();
+        if let Some(until) = circuit.rests_until() {
+            self.until.store(until.as_nanos(), Ordering::Release);
+        }
+        let mut word = circuit.epoch() << EPOCH;
+        match phase {
+            Phase::Closed => {
+                word |= PASSES;
+                let hot = circuit.is_hot(now);
+                match circuit.bucket_end() {
+                    Some(end) if !hot => {
+                        self.bucket_end.store(end.as_nanos(), Ordering::Relaxed);
+                        word |= ASIDE;
+                    }
+                    None if circuit.is_calm() => word |= CALM,
+                    _ => {}
+                }
+            }
+            Phase::ForcedClosed => word |= PASSES | CALM,
+            // Whoever waits in line is served before newcomers, so these must ask.
+            Phase::Open if locked.line.is_empty() => word |= OPEN,
+            _ => {}
+        }
+        if !locked.line.is_empty() {
+            word &= !PASSES;
+        }
+        let settings = &circuit.settings;
+        let slow = settings
+            .slow
+            .map_or(u64::MAX, |slow| clock::nanos_in(slow.above));
+        self.slow_above.store(slow, Ordering::Relaxed);
+        let abandoned = clock::nanos_in(settings.abandoned_after);
+        self.abandoned_after.store(abandoned, Ordering::Relaxed);
+        self.word.store(word, Ordering::Release);
+        if changed {
+            self.phase.send_replace(phase);
+        }
+        if changed {
+            locked.line.first_waker()
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
+        // Nothing under this lock runs user code; a panic elsewhere leaves whole states only.
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a call may take before it is slow, if any is.
+    pub(crate) fn slow_above(&self) -> Option<Duration> {
+        match self.slow_above.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    pub(crate) fn abandoned_after(&self) -> Duration {
+        Duration::from_nanos(self.abandoned_after.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    pub(crate) fn configure(&self, set: impl FnOnce(&mut Settings)) {
+        self.change(|locked, _| {
+            let mut settings = locked.circuit.settings.clone();
+            set(&mut settings);
+            locked.circuit.configure(settings);
+        });
+    }
+
+    /// The rejection that a refusal becomes, if it is carried out.
+    pub(crate) fn reject(&self, refusal: Refusal) -> Option<Rejected> {
+        let rejected = Rejected::new(refusal.reason).layer(self.reporter.name());
+        let rejected = match refusal.after {
+            Some(after) => rejected.retry_after(RetryAfter::hint(after)),
+            None => rejected,
+        };
+        let carried_out = self.enforcement.carries_out(&self.random);
+        self.reporter
+            .tell(|| Event::refused(&rejected).shadow(!carried_out));
+        carried_out.then_some(rejected)
+    }
+
+    fn tell(&self, change: Change) {
+        self.reporter.tell(|| {
+            Event::new(EventKind::StateChanged)
+                .states(change.from.as_str(), change.to.as_str())
+                .reason(change.reason.as_str())
+                .delay(change.rest)
+                .sequence(change.sequence)
+        });
+    }
+
+    pub(crate) fn seed(&self, seed: u64) {
+        self.random.reseed(seed);
+        self.lock().circuit.random.reseed(seed);
+    }
+}
+
+impl Locked {
+    /// Admits a newcomer: nobody overtakes those who wait.
+    fn admit(&mut self, now: Nanos) -> Result<u64, Refusal> {
+        if self.line.is_empty() {
+            return self.ask(now);
+        }
+        Err(Refusal {
+            reason: self.circuit.reason(),
+            after: None,
+        })
+    }
+
+    /// Asks the circuit, for a newcomer or the first in line.
+    pub(crate) fn ask(&mut self, now: Nanos) -> Result<u64, Refusal> {
+        match self.circuit.admit(now) {
+            Decision::Admit { epoch } => Ok(epoch),
+            Decision::Refuse { reason, after } => Err(Refusal { reason, after }),
+        }
+    }
+}
+
+/// Why a call may not go now, and when one may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) after: Option<Duration>,
+}
