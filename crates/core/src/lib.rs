@@ -1,0 +1,68 @@
+//! The vocabulary that all tower-ballast layers share, and the mechanisms they are made of.
+//!
+//! Layers cooperate because they speak of the same things: one [`Verdict`] on an attempt, one
+//! [`Rejected`] error, one [`Deadline`], one [`Priority`], one [`Event`], one [`clock`]. You need
+//! this crate by itself when you write a layer of your own, a classifier in a type of its own, or
+//! a library that should not depend on any pattern.
+//!
+//! | of | what |
+//! |---|---|
+//! | time | [`clock`], [`Deadline`] |
+//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Replay`] |
+//! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
+//! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
+//! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Random`] |
+//!
+//! # A verdict of one's own
+//!
+//! ```
+//! use tower_ballast_core::{judge, Verdict};
+//!
+//! // A reply that says "busy" is a failure, though the call returned `Ok`.
+//! let classify = |outcome: Result<&&str, &std::io::Error>| match outcome {
+//!     Ok(&"busy") => Verdict::throttled(),
+//!     Ok(_) => Verdict::Success,
+//!     Err(_) => Verdict::transient(),
+//! };
+//!
+//! assert!(judge::<(), _, _, _>(&classify, &(), Ok(&"busy")).is_failure());
+//! ```
+
+pub mod backoff;
+pub mod budget;
+pub mod clock;
+mod deadline;
+mod enforcement;
+mod event;
+mod facts;
+mod name;
+pub mod permit;
+mod priority;
+pub mod queue;
+mod random;
+mod rejected;
+mod replay;
+mod sync;
+mod value;
+mod verdict;
+pub mod window;
+
+pub use self::{
+    backoff::{Backoff, Jitter},
+    budget::Budget,
+    deadline::Deadline,
+    enforcement::{Enforcement, EnforcementCell},
+    event::{Both, Event, EventKind, Observer, Reporter, SharedObserver},
+    facts::{
+        Attempt, AttemptFrom, CostFrom, DeadlineFrom, Facts, Idempotent, Key, KeyFrom, Known, Mark,
+        MarkWith, PriorityFrom, RepeatableIf, facts, idempotent,
+    },
+    name::Name,
+    priority::Priority,
+    random::Random,
+    rejected::{BoxError, Reason, Rejected},
+    replay::{ByClone, Replay},
+    value::{Invalid, Multiplier, Ratio, count},
+    verdict::{ByResult, Classify, FailureKind, RetryAfter, Retryable, Verdict, judge},
+};
