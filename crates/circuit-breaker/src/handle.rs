@@ -163,7 +163,7 @@ impl CircuitBreakerHandle {
     /// Changes how many failures in a row open it; `None` for any number.
     pub fn set_consecutive_failures(&self, failures: Option<NonZeroU32>) {
         self.set("consecutive_failures", |settings| {
-            settings.consecutive = failures
+            settings.consecutive = failures;
         });
     }
 

@@ -100,7 +100,7 @@ impl Shared {
                 after: Some(until.since(now)),
             });
         }
-        self.change_at(now, |locked, now| locked.admit(now))
+        self.change_at(now, Locked::admit)
     }
 
     /// Takes in an outcome, without the lock while all is well.

@@ -1,0 +1,226 @@
+use std::task::{Context, Poll};
+
+use tower_ballast_circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+use tower_ballast_core::{Event, Observer, SharedObserver};
+use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent};
+use tower_ballast_retry::{Retry, RetryHandle, RetryLayer, WorstCase};
+use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::limits::{ATTEMPT, TOTAL};
+
+type Deadline = TimeoutLayer<HttpFacts>;
+type Attempts<R> = RetryLayer<Idempotent, R, HttpClassify>;
+type Circuit = CircuitBreakerLayer<HttpClassify, HttpFacts>;
+type Stack<S, R> = Timeout<
+    Retry<
+        CircuitBreaker<Timeout<S, HttpFacts>, HttpClassify, HttpFacts>,
+        Idempotent,
+        R,
+        HttpClassify,
+    >,
+    HttpFacts,
+>;
+
+/// Protects an HTTP or gRPC client of hyper-util or tonic.
+///
+/// Outermost first:
+///
+/// | layer | does |
+/// |---|---|
+/// | [`TimeoutLayer::total`] | 30 s for the request with all its attempts |
+/// | [`RetryLayer`] | up to 2 retries of what may be repeated, within a budget; bodies up to 64 KiB are kept for it |
+/// | [`CircuitBreakerLayer`] | refuses while half of the calls fail; one circuit for everything the client calls |
+/// | [`TimeoutLayer::new`] | 10 s for each attempt; the last one may use what is left |
+///
+/// What may be repeated goes by the method, or an `Idempotency-Key`: a POST without one is sent
+/// once. The error is a [`BoxError`](tower_ballast_core::BoxError).
+///
+/// The client's own retries are a trap: hyper-util repeats a request on its own when a pooled
+/// connection turns out to be closed. Switch that off with `retry_canceled_requests(false)`.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower::{Service, ServiceBuilder, ServiceExt};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let mut client = ServiceBuilder::new()
+///     .layer(tower_ballast::http_client())
+///     .service(Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http());
+///
+/// let request = http::Request::get("http://127.0.0.1:1/").body(Full::<Bytes>::default()).unwrap();
+/// let refused = client.ready().await.unwrap().call(request).await;
+/// assert!(refused.is_err());
+/// # });
+/// ```
+#[must_use]
+pub fn http_client() -> HttpClient {
+    HttpClient::with_replay(HttpReplay::new())
+}
+
+/// The preset that [`http_client`] makes; a layer, still to be tuned.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast::{Ratio, http_client};
+///
+/// let layer = http_client()
+///     .deadline(|layer| layer.limit(Duration::from_secs(5)))
+///     .retry(|layer| layer.retries(1))
+///     .circuit(|layer| layer.failure_rate(Ratio::percent::<25>()))
+///     .attempt(|layer| layer.limit(Duration::from_secs(2)));
+/// println!("{}", layer.explain());
+/// assert_eq!(layer.worst_case().attempts, 2);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct HttpClient<R = HttpReplay> {
+    deadline: Deadline,
+    retry: Attempts<R>,
+    circuit: Circuit,
+    attempt: TimeoutLayer<HttpFacts>,
+}
+
+impl<R> HttpClient<R> {
+    pub(crate) fn with_replay(replay: R) -> Self {
+        let facts = HttpFacts::new();
+        Self {
+            deadline: TimeoutLayer::total(TOTAL)
+                .name("deadline")
+                .facts(facts.clone()),
+            retry: RetryLayer::new(Idempotent::new())
+                .total(TOTAL)
+                .replay(replay)
+                .classify_with(HttpClassify::new()),
+            circuit: CircuitBreakerLayer::new()
+                .classify_with(HttpClassify::new())
+                .facts(facts.clone()),
+            attempt: TimeoutLayer::new(ATTEMPT)
+                .name("attempt_timeout")
+                .facts(facts),
+        }
+    }
+
+    /// Tunes the deadline of the whole request.
+    pub fn deadline(mut self, tune: impl FnOnce(Deadline) -> Deadline) -> Self {
+        self.deadline = tune(self.deadline);
+        self
+    }
+
+    /// Tunes the retries.
+    pub fn retry(mut self, tune: impl FnOnce(Attempts<R>) -> Attempts<R>) -> Self {
+        self.retry = tune(self.retry);
+        self
+    }
+
+    /// Tunes the circuit.
+    pub fn circuit(mut self, tune: impl FnOnce(Circuit) -> Circuit) -> Self {
+        self.circuit = tune(self.circuit);
+        self
+    }
+
+    /// Tunes the timeout of each attempt.
+    pub fn attempt(mut self, tune: impl FnOnce(Deadline) -> Deadline) -> Self {
+        self.attempt = tune(self.attempt);
+        self
+    }
+
+    /// Tells a closure what any of its layers does. The first observer stays.
+    pub fn on_event<O>(self, on_event: O) -> Self
+    where
+        O: Fn(&Event<'_>) + Send + Sync + 'static,
+    {
+        self.observer(on_event)
+    }
+
+    /// Tells an observer what any of its layers does. The first observer stays.
+    pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
+        let observer = SharedObserver::new(observer);
+        Self {
+            deadline: self.deadline.observer(observer.clone()),
+            retry: self.retry.observer(observer.clone()),
+            circuit: self.circuit.observer(observer.clone()),
+            attempt: self.attempt.observer(observer),
+        }
+    }
+
+    /// A handle to the deadline.
+    #[must_use]
+    pub fn deadline_handle(&self) -> TimeoutHandle {
+        self.deadline.handle()
+    }
+
+    /// A handle to the retries.
+    #[must_use]
+    pub fn retry_handle(&self) -> RetryHandle {
+        self.retry.handle()
+    }
+
+    /// A handle to the circuit.
+    #[must_use]
+    pub fn circuit_handle(&self) -> CircuitBreakerHandle {
+        self.circuit.handle()
+    }
+
+    /// A handle to the timeout of each attempt.
+    #[must_use]
+    pub fn attempt_handle(&self) -> TimeoutHandle {
+        self.attempt.handle()
+    }
+
+    /// The most that one request can turn into.
+    #[must_use]
+    pub fn worst_case(&self) -> WorstCase {
+        self.retry.worst_case()
+    }
+
+    /// The stack in words, outermost first, with its present settings.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let worst = self.worst_case();
+        format!(
+            "deadline  {:?} for the request with all its attempts\n\
+             retry     at most {} attempts, of what may be repeated, within a budget\n\
+             circuit   {} now; refuses while too many calls fail\n\
+             attempt   {:?} each; the last may use what is left\n",
+            self.deadline.handle().limit(),
+            worst.attempts,
+            self.circuit.handle().phase().as_str(),
+            self.attempt.handle().limit(),
+        )
+    }
+}
+
+impl<S, R: Clone> Layer<S> for HttpClient<R> {
+    type Service = HttpClientService<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let attempt = self.attempt.layer(inner);
+        let retry = self.retry.layer(self.circuit.layer(attempt));
+        HttpClientService(self.deadline.layer(retry))
+    }
+}
+
+/// A client protected by [`http_client`], or by `reqwest_client`.
+#[derive(Debug, Clone)]
+pub struct HttpClientService<S, R = HttpReplay>(Stack<S, R>);
+
+impl<S, R, Req> Service<Req> for HttpClientService<S, R>
+where
+    Stack<S, R>: Service<Req>,
+{
+    type Response = <Stack<S, R> as Service<Req>>::Response;
+    type Error = <Stack<S, R> as Service<Req>>::Error;
+    type Future = <Stack<S, R> as Service<Req>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        self.0.call(request)
+    }
+}
