@@ -88,9 +88,7 @@ impl<R> HttpClient<R> {
     pub(crate) fn with_replay(replay: R) -> Self {
         let facts = HttpFacts::new();
         Self {
-            deadline: TimeoutLayer::total(TOTAL)
-                .name("deadline")
-                .facts(facts.clone()),
+            deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(facts.clone()),
             retry: RetryLayer::new(Idempotent::new())
                 .total(TOTAL)
                 .replay(replay)
@@ -98,9 +96,7 @@ impl<R> HttpClient<R> {
             circuit: CircuitBreakerLayer::new()
                 .classify_with(HttpClassify::new())
                 .facts(facts.clone()),
-            attempt: TimeoutLayer::new(ATTEMPT)
-                .name("attempt_timeout")
-                .facts(facts),
+            attempt: TimeoutLayer::new(ATTEMPT).name("attempt_timeout").facts(facts),
         }
     }
 

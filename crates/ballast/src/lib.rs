@@ -60,18 +60,9 @@
 #![cfg_attr(feature = "http", doc = "")]
 #![cfg_attr(feature = "http", doc = "| preset | for |")]
 #![cfg_attr(feature = "http", doc = "|---|---|")]
-#![cfg_attr(
-    feature = "http",
-    doc = "| [`http_server`] | axum, hyper and tonic servers |"
-)]
-#![cfg_attr(
-    feature = "http",
-    doc = "| [`http_client`] | hyper-util's client, tonic channels |"
-)]
-#![cfg_attr(
-    feature = "reqwest",
-    doc = "| [`reqwest_client`] | `reqwest::Client` |"
-)]
+#![cfg_attr(feature = "http", doc = "| [`http_server`] | axum, hyper and tonic servers |")]
+#![cfg_attr(feature = "http", doc = "| [`http_client`] | hyper-util's client, tonic channels |")]
+#![cfg_attr(feature = "reqwest", doc = "| [`reqwest_client`] | `reqwest::Client` |")]
 //!
 //! # Features
 //!

@@ -17,10 +17,7 @@ pub(crate) enum Decision {
     /// It may go, and its outcome counts for the state of this epoch.
     Admit { epoch: u64 },
     /// It may not. `after`: when the next one may, where that is known.
-    Refuse {
-        reason: Reason,
-        after: Option<Duration>,
-    },
+    Refuse { reason: Reason, after: Option<Duration> },
 }
 
 /// A call that has ended.
@@ -52,14 +49,8 @@ pub(crate) struct Circuit {
 #[derive(Debug, Clone, Copy)]
 enum State {
     Closed,
-    Open {
-        until: Nanos,
-    },
-    HalfOpen {
-        trials: u32,
-        successes: u32,
-        since: Nanos,
-    },
+    Open { until: Nanos },
+    HalfOpen { trials: u32, successes: u32, since: Nanos },
     Recovering(Recovery),
     ForcedOpen,
     ForcedClosed,
@@ -160,11 +151,7 @@ impl Circuit {
     /// Whether a call may go.
     pub(crate) fn admit(&mut self, now: Nanos) -> Decision {
         if self.rests_until().is_some_and(|until| until <= now) {
-            let state = State::HalfOpen {
-                trials: 0,
-                successes: 0,
-                since: now,
-            };
+            let state = State::HalfOpen { trials: 0, successes: 0, since: now };
             self.enter(state, Tripped::Rested, Duration::ZERO);
         }
         if matches!(self.state, State::Recovering(recovery) if recovery.is_over(now)) {
@@ -175,24 +162,17 @@ impl Circuit {
             State::Closed | State::ForcedClosed => Decision::Admit { epoch },
             State::Open { until } => {
                 let after = Some(until.since(now));
-                Decision::Refuse {
-                    reason: Reason::CircuitOpen,
-                    after,
-                }
+                Decision::Refuse { reason: Reason::CircuitOpen, after }
             }
-            State::ForcedOpen => Decision::Refuse {
-                reason: Reason::CircuitForcedOpen,
-                after: None,
-            },
+            State::ForcedOpen => {
+                Decision::Refuse { reason: Reason::CircuitForcedOpen, after: None }
+            }
             State::HalfOpen { .. } => self.admit_trial(now),
             State::Recovering(recovery) => {
                 if recovery.admit(now) {
                     Decision::Admit { epoch }
                 } else {
-                    Decision::Refuse {
-                        reason: Reason::CircuitRecovering,
-                        after: None,
-                    }
+                    Decision::Refuse { reason: Reason::CircuitRecovering, after: None }
                 }
             }
         }
@@ -201,12 +181,7 @@ impl Circuit {
     fn admit_trial(&mut self, now: Nanos) -> Decision {
         let (most, wanted) = (self.settings.trials.get(), self.settings.wanted());
         let longest = self.settings.longest_trial;
-        let State::HalfOpen {
-            trials,
-            successes,
-            since,
-        } = &mut self.state
-        else {
+        let State::HalfOpen { trials, successes, since } = &mut self.state else {
             unreachable!("only called while half-open");
         };
         if *trials == 0 {
@@ -220,17 +195,11 @@ impl Circuit {
         let hung = *since + longest;
         if hung > now {
             let after = Some(hung.since(now));
-            return Decision::Refuse {
-                reason: Reason::CircuitHalfOpen,
-                after,
-            };
+            return Decision::Refuse { reason: Reason::CircuitHalfOpen, after };
         }
         self.open(now, Tripped::TrialsHung, None);
         let after = self.rests_until().map(|until| until.since(now));
-        Decision::Refuse {
-            reason: Reason::CircuitOpen,
-            after,
-        }
+        Decision::Refuse { reason: Reason::CircuitOpen, after }
     }
 
     /// Takes in the outcome of a call that was admitted.
@@ -252,18 +221,13 @@ impl Circuit {
     fn settle_closed(&mut self, ended: Ended, now: Nanos) {
         match ended.verdict {
             // Asked to slow down is alive.
-            Verdict::Failure {
-                kind: FailureKind::Throttled,
-                ..
-            }
-            | Verdict::Ignore { .. } => {
+            Verdict::Failure { kind: FailureKind::Throttled, .. } | Verdict::Ignore { .. } => {
                 return;
             }
             Verdict::Success => self.streak = 0,
             Verdict::Failure { .. } => self.streak = self.streak.saturating_add(1),
         }
-        self.window
-            .record(now, ended.verdict.is_failure(), ended.slow);
+        self.window.record(now, ended.verdict.is_failure(), ended.slow);
         let tally = self.window.tally(now);
         if let Some(why) = self.settings.trips(tally, self.streak) {
             self.tripped = (self.epoch, 1);
@@ -273,10 +237,7 @@ impl Circuit {
 
     fn settle_trial(&mut self, ended: Ended, now: Nanos) {
         let wanted = self.settings.wanted();
-        let State::HalfOpen {
-            trials, successes, ..
-        } = &mut self.state
-        else {
+        let State::HalfOpen { trials, successes, .. } = &mut self.state else {
             return;
         };
         *trials = trials.saturating_sub(1);
@@ -288,11 +249,7 @@ impl Circuit {
                     self.readmit(now);
                 }
             }
-            verdict => self.open(
-                now,
-                Tripped::Trial,
-                verdict.after().map(|after| after.delay),
-            ),
+            verdict => self.open(now, Tripped::Trial, verdict.after().map(|after| after.delay)),
         }
     }
 
@@ -302,16 +259,9 @@ impl Circuit {
         };
         recovery.settle(ended.verdict, ended.slow);
         let relapsed = recovery.is_exhausted()
-            || self
-                .settings
-                .rate_trips(recovery.tally(), self.settings.trials.get())
-                .is_some();
+            || self.settings.rate_trips(recovery.tally(), self.settings.trials.get()).is_some();
         if relapsed {
-            self.open(
-                now,
-                Tripped::Relapse,
-                ended.verdict.after().map(|after| after.delay),
-            );
+            self.open(now, Tripped::Relapse, ended.verdict.after().map(|after| after.delay));
         } else if recovery.is_over(now) {
             self.close(Tripped::Recovered);
         }
@@ -343,11 +293,7 @@ impl Circuit {
     fn readmit(&mut self, now: Nanos) {
         if self.settings.recovery {
             let recovery = Recovery::new(self.settings.trials.get(), self.tripped.1, now);
-            self.enter(
-                State::Recovering(recovery),
-                Tripped::TrialsSucceeded,
-                Duration::ZERO,
-            );
+            self.enter(State::Recovering(recovery), Tripped::TrialsSucceeded, Duration::ZERO);
         } else {
             self.close(Tripped::TrialsSucceeded);
         }
@@ -364,13 +310,7 @@ impl Circuit {
         let from = self.phase();
         self.state = state;
         self.epoch += 1;
-        self.change = Some(Change {
-            from,
-            to: self.phase(),
-            reason,
-            sequence: self.epoch,
-            rest,
-        });
+        self.change = Some(Change { from, to: self.phase(), reason, sequence: self.epoch, rest });
     }
 }
 

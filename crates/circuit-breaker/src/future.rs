@@ -40,33 +40,21 @@ impl<F, C, K, R> ResponseFuture<F, C, K, R> {
     pub(crate) fn calling(response: F, permit: Option<Permit>, classify: C, kept: K) -> Self {
         let call = permit.map(|mut permit| {
             permit.leave();
-            Call {
-                permit,
-                classify,
-                kept,
-            }
+            Call { permit, classify, kept }
         });
         Self::at(State::Calling { response, call })
     }
 
     pub(crate) const fn free(response: F) -> Self {
-        Self::at(State::Calling {
-            response,
-            call: None,
-        })
+        Self::at(State::Calling { response, call: None })
     }
 
     pub(crate) const fn rejected(rejected: Rejected) -> Self {
-        Self::at(State::Rejected {
-            rejected: Some(rejected),
-        })
+        Self::at(State::Rejected { rejected: Some(rejected) })
     }
 
     const fn at(state: State<F, C, K>) -> Self {
-        Self {
-            state,
-            request: PhantomData,
-        }
+        Self { state, request: PhantomData }
     }
 }
 
@@ -80,14 +68,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling {
-                response,
-                call: None,
-            } => response.poll(cx).map_err(Into::into),
-            StateProj::Calling {
-                response,
-                call: Some(call),
-            } => {
+            StateProj::Calling { response, call: None } => response.poll(cx).map_err(Into::into),
+            StateProj::Calling { response, call: Some(call) } => {
                 call.permit.enter();
                 let polled = response.poll(cx);
                 call.permit.leave();
@@ -95,14 +77,11 @@ where
                     call.permit.wait();
                 }
                 let outcome = ready!(polled);
-                call.permit
-                    .settle(judge(&call.classify, &call.kept, outcome.as_ref()));
+                call.permit.settle(judge(&call.classify, &call.kept, outcome.as_ref()));
                 Poll::Ready(outcome.map_err(Into::into))
             }
             StateProj::Rejected { rejected } => {
-                let rejected = rejected
-                    .take()
-                    .expect("a future is not polled after it is ready");
+                let rejected = rejected.take().expect("a future is not polled after it is ready");
                 Poll::Ready(Err(rejected.into()))
             }
         }

@@ -59,11 +59,7 @@ impl Standing {
     }
 
     const fn tally(&self) -> Tally {
-        Tally {
-            calls: self.calls,
-            failures: self.failures,
-            slow: self.slow,
-        }
+        Tally { calls: self.calls, failures: self.failures, slow: self.slow }
     }
 }
 
@@ -79,10 +75,7 @@ impl CircuitBreakerHandle {
     pub fn standing(&self) -> Standing {
         self.0.change(|locked, now| {
             let tally = locked.circuit.tally(now);
-            let rest = locked
-                .circuit
-                .rests_until()
-                .map_or(Duration::ZERO, |end| end.since(now));
+            let rest = locked.circuit.rests_until().map_or(Duration::ZERO, |end| end.since(now));
             Standing {
                 phase: locked.circuit.phase(),
                 calls: tally.calls,
@@ -211,8 +204,6 @@ impl CircuitBreakerHandle {
     }
 
     fn tell(&self, what: &'static str) {
-        self.0
-            .reporter
-            .tell(|| Event::new(EventKind::SettingsChanged).reason(what));
+        self.0.reporter.tell(|| Event::new(EventKind::SettingsChanged).reason(what));
     }
 }

@@ -235,12 +235,7 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
     /// What counts as a failure, by a type of its own.
     #[must_use]
     pub fn classify_with<D>(self, classify: D) -> CircuitBreakerLayer<D, F, W> {
-        CircuitBreakerLayer {
-            shared: self.shared,
-            classify,
-            facts: self.facts,
-            waits: PhantomData,
-        }
+        CircuitBreakerLayer { shared: self.shared, classify, facts: self.facts, waits: PhantomData }
     }
 
     /// What may be known of a request; the deadline is used. Default: nothing.

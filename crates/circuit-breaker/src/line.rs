@@ -49,11 +49,9 @@ pub(crate) fn enter(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
         may.then(|| (locked.line.join(), until))
     });
     match place {
-        Some((place, until)) => Entry::Stand(Standing {
-            shared: Arc::clone(shared),
-            place: Some(place),
-            until,
-        }),
+        Some((place, until)) => {
+            Entry::Stand(Standing { shared: Arc::clone(shared), place: Some(place), until })
+        }
         None => Entry::Refused(refusal),
     }
 }
@@ -68,29 +66,21 @@ impl Standing {
     pub(crate) fn look(&mut self, waker: &Waker) -> Result<Turn, Nanos> {
         let now = clock::now();
         let (turn, next) = self.shared.change_at(now, |locked, now| {
-            let place = self
-                .place
-                .take()
-                .expect("a caller looks only while it stands in line");
+            let place = self.place.take().expect("a caller looks only while it stands in line");
             let refusal = if locked.line.is_first(&place) {
                 match locked.ask(now) {
                     Ok(epoch) => return (Ok(Turn::Go { epoch }), locked.line.leave(place)),
                     Err(refusal) => refusal,
                 }
             } else {
-                Refusal {
-                    reason: locked.circuit.reason(),
-                    after: None,
-                }
+                Refusal { reason: locked.circuit.reason(), after: None }
             };
             if self.until <= now {
                 return (Ok(Turn::Over(refusal)), locked.line.leave(place));
             }
             locked.line.park(&place, waker);
             self.place = Some(place);
-            let until = refusal
-                .after
-                .map_or(self.until, |after| self.until.min(now + after));
+            let until = refusal.after.map_or(self.until, |after| self.until.min(now + after));
             (Err(until), None)
         });
         if let Some(next) = next {

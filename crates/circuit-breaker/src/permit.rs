@@ -22,14 +22,7 @@ impl Permit {
     pub(crate) fn new(shared: &Arc<Shared>, epoch: u64, deadline: Option<Deadline>) -> Self {
         let began = shared.slow_above().map(|_| clock::now());
         let shared = Arc::clone(shared);
-        Self {
-            shared,
-            epoch,
-            deadline,
-            began,
-            inside: true,
-            settled: false,
-        }
+        Self { shared, epoch, deadline, began, inside: true, settled: false }
     }
 
     pub(crate) const fn enter(&mut self) {
@@ -56,19 +49,13 @@ impl Permit {
             (Some(above), Some(began)) => clock::now().since(began) > above,
             _ => false,
         };
-        self.shared.settle(Ended {
-            epoch: self.epoch,
-            verdict,
-            slow,
-        });
+        self.shared.settle(Ended { epoch: self.epoch, verdict, slow });
     }
 
     /// What it means that the caller has gone away.
     fn abandoned(&self) -> Verdict {
         let now = clock::now();
-        let late = self
-            .deadline
-            .is_some_and(|deadline| deadline.is_passed(now));
+        let late = self.deadline.is_some_and(|deadline| deadline.is_passed(now));
         let waited = self.began.map_or(Duration::ZERO, |began| now.since(began));
         if late || waited >= self.shared.abandoned_after() {
             Verdict::timeout()
@@ -81,11 +68,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.settled {
-            let verdict = if self.inside {
-                Verdict::fault()
-            } else {
-                self.abandoned()
-            };
+            let verdict = if self.inside { Verdict::fault() } else { self.abandoned() };
             self.settle(verdict);
         }
     }

@@ -23,13 +23,7 @@ pub(crate) struct Recovery {
 impl Recovery {
     pub(crate) fn new(step: u32, concurrency_before: u32, now: Nanos) -> Self {
         let enough = concurrency_before.max(step).saturating_mul(2);
-        Self {
-            step,
-            running: 0,
-            full_at: now,
-            enough,
-            tally: Tally::default(),
-        }
+        Self { step, running: 0, full_at: now, enough, tally: Tally::default() }
     }
 
     pub(crate) fn admit(&mut self, now: Nanos) -> bool {

@@ -27,14 +27,7 @@ pub struct CircuitBreaker<S, C = ByResult, F = (), W = Refuse> {
 impl<S, C, F, W> CircuitBreaker<S, C, F, W> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>, classify: C, facts: F) -> Self {
         let readiness = Readiness::Unknown;
-        Self {
-            inner,
-            shared,
-            classify,
-            facts,
-            readiness,
-            waits: PhantomData,
-        }
+        Self { inner, shared, classify, facts, readiness, waits: PhantomData }
     }
 }
 

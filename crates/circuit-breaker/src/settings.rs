@@ -89,10 +89,7 @@ impl Settings {
         if self.consecutive.is_some_and(|most| streak >= most.get()) {
             return Some(Tripped::Consecutive);
         }
-        if self
-            .failures
-            .is_some_and(|most| tally.failures >= u64::from(most.get()))
-        {
+        if self.failures.is_some_and(|most| tally.failures >= u64::from(most.get())) {
             return Some(Tripped::Failures);
         }
         self.rate_trips(tally, self.minimum())
@@ -156,9 +153,7 @@ impl Rest {
             return schedule[index].min(self.longest);
         }
         let doublings = openings.saturating_sub(2).min(31);
-        self.nominal
-            .saturating_mul(1 << doublings)
-            .min(self.longest.max(self.nominal))
+        self.nominal.saturating_mul(1 << doublings).min(self.longest.max(self.nominal))
     }
 
     /// A rest drawn around its nominal length, so that a fleet does not come back in one moment.
@@ -175,9 +170,7 @@ mod tests {
     use super::*;
 
     fn seconds(rest: &Rest) -> Vec<u64> {
-        (1..=8)
-            .map(|openings| rest.after(openings).as_secs())
-            .collect()
+        (1..=8).map(|openings| rest.after(openings).as_secs()).collect()
     }
 
     #[test]
@@ -188,36 +181,24 @@ mod tests {
     #[test]
     fn a_schedule_goes_on_with_its_last_rest() {
         let schedule: Arc<[Duration]> = [1, 2, 3].map(Duration::from_secs).into();
-        let rest = Rest {
-            schedule: Some(schedule),
-            ..Rest::default()
-        };
+        let rest = Rest { schedule: Some(schedule), ..Rest::default() };
         assert_eq!(seconds(&rest), [1, 2, 3, 3, 3, 3, 3, 3]);
     }
 
     #[test]
     fn a_rest_is_drawn_from_half_to_one_and_a_half_of_the_nominal_one() {
         let (rest, random) = (Rest::default(), Random::seeded(3));
-        let drawn: Vec<_> = (0..10_000)
-            .map(|_| rest.draw(1, &random).as_millis())
-            .collect();
+        let drawn: Vec<_> = (0..10_000).map(|_| rest.draw(1, &random).as_millis()).collect();
         assert!(drawn.iter().all(|ms| (2500..=7500).contains(ms)));
         assert!(drawn.iter().any(|ms| *ms < 2600) && drawn.iter().any(|ms| *ms > 7400));
     }
 
     #[test]
     fn the_longest_rests_saturate() {
-        let rest = Rest {
-            nominal: Duration::MAX,
-            longest: Duration::MAX,
-            ..Rest::default()
-        };
+        let rest = Rest { nominal: Duration::MAX, longest: Duration::MAX, ..Rest::default() };
         let drawn = rest.draw(u32::MAX, &Random::seeded(1));
         assert!(drawn >= Duration::from_secs(1 << 40));
-        let none = Rest {
-            nominal: Duration::ZERO,
-            ..Rest::default()
-        };
+        let none = Rest { nominal: Duration::ZERO, ..Rest::default() };
         assert_eq!(none.draw(9, &Random::seeded(1)), Duration::ZERO);
     }
 
@@ -226,15 +207,8 @@ mod tests {
         let settings = Settings::default();
         for failures in 0..40 {
             for calls in failures..80 {
-                let tally = Tally {
-                    calls,
-                    failures,
-                    slow: 0,
-                };
-                let next = Tally {
-                    calls: calls + 1,
-                    ..tally
-                };
+                let tally = Tally { calls, failures, slow: 0 };
+                let next = Tally { calls: calls + 1, ..tally };
                 if settings.trips(next, 0).is_some() && settings.trips(tally, 0).is_none() {
                     assert!(settings.is_hot(tally, 0), "{tally:?}");
                 }

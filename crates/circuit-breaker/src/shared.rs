@@ -67,10 +67,7 @@ impl Shared {
             bucket_end: AtomicU64::new(0),
             slow_above: AtomicU64::new(u64::MAX),
             abandoned_after: AtomicU64::new(0),
-            locked: Mutex::new(Locked {
-                circuit: Circuit::new(settings),
-                line: Line::new(),
-            }),
+            locked: Mutex::new(Locked { circuit: Circuit::new(settings), line: Line::new() }),
             enforcement: EnforcementCell::default(),
             reporter: Reporter::new("circuit_breaker"),
             phase: watch::Sender::new(Phase::Closed),
@@ -95,10 +92,7 @@ impl Shared {
         let now = clock::now();
         let until = Nanos::from_nanos(self.until.load(Ordering::Acquire));
         if word & OPEN != 0 && now < until {
-            return Err(Refusal {
-                reason: Reason::CircuitOpen,
-                after: Some(until.since(now)),
-            });
+            return Err(Refusal { reason: Reason::CircuitOpen, after: Some(until.since(now)) });
         }
         self.change_at(now, Locked::admit)
     }
@@ -198,9 +192,7 @@ impl Shared {
             word &= !PASSES;
         }
         let settings = &circuit.settings;
-        let slow = settings
-            .slow
-            .map_or(u64::MAX, |slow| clock::nanos_in(slow.above));
+        let slow = settings.slow.map_or(u64::MAX, |slow| clock::nanos_in(slow.above));
         self.slow_above.store(slow, Ordering::Relaxed);
         let abandoned = clock::nanos_in(settings.abandoned_after);
         self.abandoned_after.store(abandoned, Ordering::Relaxed);
@@ -208,11 +200,7 @@ impl Shared {
         if changed {
             self.phase.send_replace(phase);
         }
-        if changed {
-            locked.line.first_waker()
-        } else {
-            None
-        }
+        if changed { locked.line.first_waker() } else { None }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Locked> {
@@ -252,8 +240,7 @@ impl Shared {
             None => rejected,
         };
         let carried_out = self.enforcement.carries_out(&self.random);
-        self.reporter
-            .tell(|| Event::refused(&rejected).shadow(!carried_out));
+        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
         carried_out.then_some(rejected)
     }
 
@@ -279,10 +266,7 @@ impl Locked {
         if self.line.is_empty() {
             return self.ask(now);
         }
-        Err(Refusal {
-            reason: self.circuit.reason(),
-            after: None,
-        })
+        Err(Refusal { reason: self.circuit.reason(), after: None })
     }
 
     /// Asks the circuit, for a newcomer or the first in line.

@@ -18,9 +18,7 @@ type Reply = Result<&'static str, BoxError>;
 
 /// Opens at the first failure, and rests exactly five seconds.
 fn touchy() -> CircuitBreakerLayer {
-    CircuitBreakerLayer::new()
-        .consecutive_failures(count::<1>())
-        .rest_spread(Ratio::ZERO)
+    CircuitBreakerLayer::new().consecutive_failures(count::<1>()).rest_spread(Ratio::ZERO)
 }
 
 async fn reply(request: &'static str) -> Reply {
@@ -62,11 +60,7 @@ impl Service<&'static str> for Inner {
 }
 
 fn reason<T>(outcome: Result<T, BoxError>) -> Option<Reason> {
-    outcome
-        .err()
-        .as_ref()
-        .and_then(Rejected::find_in)
-        .map(Rejected::reason)
+    outcome.err().as_ref().and_then(Rejected::find_in).map(Rejected::reason)
 }
 
 async fn advance(seconds: u64) {
@@ -77,13 +71,7 @@ async fn advance(seconds: u64) {
 async fn services_made_by_one_layer_and_by_its_clones_share_one_circuit() {
     let layer = touchy();
     let mut services = [over(&layer), over(&layer), over(&layer.clone())];
-    services[0]
-        .ready()
-        .await
-        .unwrap()
-        .call("fail")
-        .await
-        .unwrap_err();
+    services[0].ready().await.unwrap().call("fail").await.unwrap_err();
     for service in &mut services {
         let outcome = service.ready().await.unwrap().call("ok").await;
         assert_eq!(reason(outcome), Some(Reason::CircuitOpen));
@@ -98,10 +86,7 @@ async fn it_comes_back_after_the_rest() {
     let service = over(&layer);
     service.clone().oneshot("fail").await.unwrap_err();
     advance(4).await;
-    assert_eq!(
-        reason(service.clone().oneshot("ok").await),
-        Some(Reason::CircuitOpen)
-    );
+    assert_eq!(reason(service.clone().oneshot("ok").await), Some(Reason::CircuitOpen));
     advance(1).await;
     assert_eq!(service.clone().oneshot("ok").await.unwrap(), "ok");
     assert_eq!(layer.handle().phase(), Phase::Recovering);
@@ -118,10 +103,7 @@ async fn gives_the_trial_back_when_the_caller_goes_away() {
     advance(5).await;
     let mut trial = Box::pin(service.call("hang"));
     assert!(poll_once(trial.as_mut()).is_pending());
-    assert_eq!(
-        reason(service.clone().oneshot("ok").await),
-        Some(Reason::CircuitHalfOpen)
-    );
+    assert_eq!(reason(service.clone().oneshot("ok").await), Some(Reason::CircuitHalfOpen));
     drop(trial);
     assert_eq!(service.oneshot("ok").await.unwrap(), "ok");
 }
@@ -188,10 +170,7 @@ async fn off_counts_nothing_and_can_be_switched_on() {
     assert_eq!(layer.handle().phase(), Phase::Closed);
     layer.handle().set_enforcement(Enforcement::On);
     service.clone().oneshot("fail").await.unwrap_err();
-    assert_eq!(
-        reason(service.oneshot("ok").await),
-        Some(Reason::CircuitOpen)
-    );
+    assert_eq!(reason(service.oneshot("ok").await), Some(Reason::CircuitOpen));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,9 +209,7 @@ async fn successes_counted_aside_are_all_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn callers_in_line_are_served_first_come_first_served_after_the_rest() {
-    let layer = touchy()
-        .trials(count::<1>())
-        .wait(Duration::from_secs(10), 100);
+    let layer = touchy().trials(count::<1>()).wait(Duration::from_secs(10), 100);
     let handle = layer.handle();
     let service = over(&layer);
     service.clone().oneshot("fail").await.unwrap_err();
@@ -241,11 +218,7 @@ async fn callers_in_line_are_served_first_come_first_served_after_the_rest() {
     let calls: Vec<_> = (0..20)
         .map(|n| {
             let (service, served) = (service.clone(), Arc::clone(&served));
-            tokio::spawn(
-                service
-                    .oneshot("ok")
-                    .inspect(move |_| served.lock().unwrap().push(n)),
-            )
+            tokio::spawn(service.oneshot("ok").inspect(move |_| served.lock().unwrap().push(n)))
         })
         .collect();
     tokio::task::yield_now().await;
@@ -299,9 +272,7 @@ async fn resetting_the_circuit_serves_everybody_in_line_at_once() {
     let service = over(&layer);
     layer.handle().force_open();
     let began = tokio::time::Instant::now();
-    let calls: Vec<_> = (0..10)
-        .map(|_| tokio::spawn(service.clone().oneshot("ok")))
-        .collect();
+    let calls: Vec<_> = (0..10).map(|_| tokio::spawn(service.clone().oneshot("ok"))).collect();
     tokio::task::yield_now().await;
     layer.handle().reset();
     for call in calls {

@@ -50,12 +50,7 @@ pub(crate) struct Slow<S, C, K, R> {
 
 impl<S, C, K, R> Slow<S, C, K, R> {
     pub(crate) const fn new(inner: S, request: R, classify: C, kept: K) -> Self {
-        Self {
-            inner,
-            request,
-            classify,
-            kept,
-        }
+        Self { inner, request, classify, kept }
     }
 }
 
@@ -65,40 +60,24 @@ impl<S, F, C, K, R> WaitingFuture<S, F, C, K, R> {
         standing: Standing,
         deadline: Option<Deadline>,
     ) -> Self {
-        Self {
-            state: State::Standing {
-                slow: Some(slow),
-                standing,
-                deadline,
-                timer: None,
-            },
-        }
+        Self { state: State::Standing { slow: Some(slow), standing, deadline, timer: None } }
     }
 
     pub(crate) fn readying(slow: Slow<S, C, K, R>, mut permit: Option<Permit>) -> Self {
         if let Some(permit) = &mut permit {
             permit.leave();
         }
-        Self {
-            state: State::Readying {
-                slow: Some(slow),
-                permit,
-            },
-        }
+        Self { state: State::Readying { slow: Some(slow), permit } }
     }
 
     pub(crate) fn failed(error: BoxError) -> Self {
-        Self {
-            state: State::Failed { error: Some(error) },
-        }
+        Self { state: State::Failed { error: Some(error) } }
     }
 }
 
 impl<S, F, C, K, R> From<ResponseFuture<F, C, K, R>> for WaitingFuture<S, F, C, K, R> {
     fn from(response: ResponseFuture<F, C, K, R>) -> Self {
-        Self {
-            state: State::Calling { response },
-        }
+        Self { state: State::Calling { response } }
     }
 }
 
@@ -114,40 +93,25 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Standing {
-                    slow,
-                    standing,
-                    deadline,
-                    timer,
-                } => match ready!(poll_turn(standing, timer, cx)) {
-                    Turn::Go { epoch } => {
-                        let mut permit = Permit::new(standing.shared(), epoch, *deadline);
-                        permit.leave();
-                        State::Readying {
-                            slow: slow.take(),
-                            permit: Some(permit),
+                StateProj::Standing { slow, standing, deadline, timer } => {
+                    match ready!(poll_turn(standing, timer, cx)) {
+                        Turn::Go { epoch } => {
+                            let mut permit = Permit::new(standing.shared(), epoch, *deadline);
+                            permit.leave();
+                            State::Readying { slow: slow.take(), permit: Some(permit) }
                         }
+                        Turn::Over(refusal) => match standing.shared().reject(refusal) {
+                            Some(rejected) => {
+                                State::Calling { response: ResponseFuture::rejected(rejected) }
+                            }
+                            None => State::Readying { slow: slow.take(), permit: None },
+                        },
                     }
-                    Turn::Over(refusal) => match standing.shared().reject(refusal) {
-                        Some(rejected) => State::Calling {
-                            response: ResponseFuture::rejected(rejected),
-                        },
-                        None => State::Readying {
-                            slow: slow.take(),
-                            permit: None,
-                        },
-                    },
-                },
+                }
                 StateProj::Readying { slow, permit } => {
                     let waiting = slow.as_mut().expect("kept until the service is ready");
                     ready!(waiting.inner.poll_ready(cx)).map_err(Into::into)?;
-                    let Some(Slow {
-                        mut inner,
-                        request,
-                        classify,
-                        kept,
-                    }) = slow.take()
-                    else {
+                    let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
                         continue;
                     };
                     let mut permit = permit.take();
@@ -161,9 +125,7 @@ where
                 }
                 StateProj::Calling { response } => return response.poll(cx),
                 StateProj::Failed { error } => {
-                    let error = error
-                        .take()
-                        .expect("a future is not polled after it is ready");
+                    let error = error.take().expect("a future is not polled after it is ready");
                     return Poll::Ready(Err(error));
                 }
             };

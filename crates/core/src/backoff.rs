@@ -91,9 +91,7 @@ impl Backoff {
     }
 
     fn new(strategy: Strategy, base: Duration) -> Self {
-        Self {
-            stages: Arc::new([Stage::new(strategy, base)]),
-        }
+        Self { stages: Arc::new([Stage::new(strategy, base)]) }
     }
 
     /// The factor of an exponential stage. Default: 2. Other stages ignore it.
@@ -134,19 +132,9 @@ impl Backoff {
     /// Goes on with `next` where this sequence ends. What comes after a stage without an end is
     /// never reached.
     #[must_use]
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "backoffs are composed as values"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "backoffs are composed as values")]
     pub fn then(self, next: Self) -> Self {
-        Self {
-            stages: self
-                .stages
-                .iter()
-                .chain(next.stages.iter())
-                .cloned()
-                .collect(),
-        }
+        Self { stages: self.stages.iter().chain(next.stages.iter()).cloned().collect() }
     }
 
     /// The delays of one request, for layers. Allocates nothing.

@@ -93,10 +93,7 @@ impl Budget {
 
     fn of(kind: Kind, funding: Ratio) -> Self {
         let state = State::new(kind);
-        Self {
-            state: Arc::new(state),
-        }
-        .funding(funding)
+        Self { state: Arc::new(state) }.funding(funding)
     }
 
     /// What a success or a request earns, or the share of the running requests; exact to a
@@ -193,11 +190,7 @@ impl Budget {
             Kind::InFlight(slots) => slots.take(cost, state.funding.load(Relaxed)),
             Kind::Unlimited => true,
         };
-        let counter = if granted {
-            &state.withdrawals
-        } else {
-            &state.refusals
-        };
+        let counter = if granted { &state.withdrawals } else { &state.refusals };
         counter.fetch_add(1, Relaxed);
         granted.then(|| Withdrawal::new(state.clone(), cost))
     }

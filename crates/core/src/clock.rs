@@ -1,7 +1,7 @@
 //! The one place that reads a clock.
 //!
 //! Every layer takes its time from here, and here it comes from tokio. A runtime whose time is
-//! paused ([`tokio::time::pause`]) therefore controls each layer completely, wall time included.
+//! paused (`tokio::time::pause`) therefore controls each layer completely, wall time included.
 
 use std::{
     ops::Add,
@@ -74,17 +74,10 @@ impl Add<Duration> for Nanos {
 
 /// A duration in whole nanoseconds, at most `u64::MAX` of them (584 years).
 #[must_use]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "checked against u64::MAX before the cast"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "checked against u64::MAX before the cast")]
 pub const fn nanos_in(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();
-    if nanos > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        nanos as u64
-    }
+    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
 /// Reads the clock. About 20 ns, the dearest thing on a happy path.
@@ -110,11 +103,7 @@ pub fn at(instant: Instant) -> Nanos {
     let origin = origin();
     match instant.checked_duration_since(origin) {
         Some(ahead) => START.after(ahead),
-        None => Nanos(
-            START
-                .0
-                .saturating_sub(nanos_in(origin.duration_since(instant))),
-        ),
+        None => Nanos(START.0.saturating_sub(nanos_in(origin.duration_since(instant)))),
     }
 }
 
@@ -142,10 +131,7 @@ pub fn instant(moment: Nanos) -> Instant {
 /// # });
 /// ```
 #[must_use]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this module is the one that reads clocks"
-)]
+#[allow(clippy::disallowed_methods, reason = "this module is the one that reads clocks")]
 pub fn wall() -> SystemTime {
     let (real, ours) = (std::time::Instant::now(), Instant::now().into_std());
     let wall = SystemTime::now();
@@ -168,10 +154,7 @@ fn origin() -> Instant {
     *ORIGIN.get_or_init(read)
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this module is the one that reads clocks"
-)]
+#[allow(clippy::disallowed_methods, reason = "this module is the one that reads clocks")]
 fn read() -> Instant {
     Instant::now()
 }

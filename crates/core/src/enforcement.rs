@@ -79,11 +79,7 @@ impl EnforcementCell {
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a ratio is 0 to 1"
-)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio is 0 to 1")]
 fn encode(enforcement: Enforcement) -> u32 {
     match enforcement {
         Enforcement::On => ON,

@@ -98,9 +98,7 @@ impl<'a> Event<'a> {
             Some(after) => after.delay,
             None => Duration::ZERO,
         };
-        Self::new(EventKind::Refused)
-            .reason(rejected.reason().as_str())
-            .delay(delay)
+        Self::new(EventKind::Refused).reason(rejected.reason().as_str()).delay(delay)
     }
 
     /// Says why.
@@ -158,11 +156,7 @@ impl<'a> Event<'a> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.layer, self.kind.as_str())?;
-        for (name, value) in [
-            ("reason", self.reason),
-            ("from", self.from),
-            ("to", self.to),
-        ] {
+        for (name, value) in [("reason", self.reason), ("from", self.from), ("to", self.to)] {
             if !value.is_empty() {
                 write!(f, " {name}={value}")?;
             }
@@ -275,11 +269,7 @@ impl Reporter {
     /// For a layer whose name is `default` until it is given one.
     #[must_use]
     pub const fn new(default: &'static str) -> Self {
-        Self {
-            default,
-            name: OnceLock::new(),
-            observer: OnceLock::new(),
-        }
+        Self { default, name: OnceLock::new(), observer: OnceLock::new() }
     }
 
     /// Names the layer. The first name stays.
@@ -290,10 +280,7 @@ impl Reporter {
     /// The layer's name.
     #[must_use]
     pub fn name(&self) -> Name {
-        self.name
-            .get()
-            .cloned()
-            .unwrap_or(Name::literal(self.default))
+        self.name.get().cloned().unwrap_or(Name::literal(self.default))
     }
 
     /// Tells a closure from now on. The first observer stays.

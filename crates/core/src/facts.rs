@@ -89,10 +89,7 @@ impl Attempt {
     /// The attempt with this number, with more to follow.
     #[must_use]
     pub const fn number(number: u32) -> Self {
-        Self {
-            number,
-            last: false,
-        }
+        Self { number, last: false }
     }
 }
 
@@ -360,10 +357,7 @@ mod tests {
             .attempt_from(|_: &Request| Some(Attempt::number(2)))
             .mark_with(|r: &mut Request, mark| r.marks.push(mark));
         let deadline = Deadline::at(Nanos::from_nanos(9));
-        let mut request = Request {
-            deadline: Some(deadline),
-            marks: vec![],
-        };
+        let mut request = Request { deadline: Some(deadline), marks: vec![] };
 
         known.mark(&mut request, Mark::Deadline(deadline));
 

@@ -32,9 +32,7 @@ impl Permits {
     /// So many permits.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self {
-            word: AtomicU64::new(pack(limit, 0)),
-        }
+        Self { word: AtomicU64::new(pack(limit, 0)) }
     }
 
     /// A permit, unless all are out.
@@ -149,9 +147,7 @@ impl<T: Limited> Permit<T> {
     #[must_use]
     #[inline]
     pub fn try_acquire(owner: &Arc<T>) -> Option<Self> {
-        owner.permits().take().then(|| Self {
-            owner: Arc::clone(owner),
-        })
+        owner.permits().take().then(|| Self { owner: Arc::clone(owner) })
     }
 
     /// What the permit is on.
@@ -199,10 +195,7 @@ mod tests {
         let permits = Arc::new(Permits::new(3));
         let mut out: Vec<_> = (0..4).map_while(|_| permits.try_acquire()).collect();
         permits.resize(1);
-        assert_eq!(
-            (out.len(), permits.in_use(), permits.available()),
-            (3, 3, 0)
-        );
+        assert_eq!((out.len(), permits.in_use(), permits.available()), (3, 3, 0));
         out.truncate(1);
         assert!(permits.try_acquire().is_none());
         out.clear();
@@ -212,15 +205,10 @@ mod tests {
 
     #[test]
     fn the_largest_limit_counts_as_well() {
-        let permits = Permits {
-            word: AtomicU64::new(pack(u32::MAX, u32::MAX - 1)),
-        };
+        let permits = Permits { word: AtomicU64::new(pack(u32::MAX, u32::MAX - 1)) };
         assert!(permits.take() && !permits.take());
         permits.give_back();
-        assert_eq!(
-            (permits.in_use(), permits.limit()),
-            (u32::MAX - 1, u32::MAX)
-        );
+        assert_eq!((permits.in_use(), permits.limit()), (u32::MAX - 1, u32::MAX));
     }
 
     #[test]
@@ -260,13 +248,7 @@ mod tests {
         });
         assert_eq!(permits.in_use(), 0);
         permits.resize(3);
-        assert_eq!(
-            (0..10)
-                .map_while(|_| permits.try_acquire())
-                .collect::<Vec<_>>()
-                .len(),
-            3
-        );
+        assert_eq!((0..10).map_while(|_| permits.try_acquire()).collect::<Vec<_>>().len(), 3);
     }
 
     #[test]

@@ -53,13 +53,7 @@ impl Line {
     /// An empty line.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            free: NONE,
-            first: NONE,
-            last: NONE,
-            len: 0,
-        }
+        Self { slots: Vec::new(), free: NONE, first: NONE, last: NONE, len: 0 }
     }
 
     /// How many callers wait.
@@ -80,11 +74,7 @@ impl Line {
     ///
     /// With 2^32 callers in line; their memory would be gone long before.
     pub fn join(&mut self) -> Place {
-        let slot = Slot {
-            waker: None,
-            previous: self.last,
-            next: NONE,
-        };
+        let slot = Slot { waker: None, previous: self.last, next: NONE };
         let place = if self.free == NONE {
             self.slots.push(slot);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 callers wait")

@@ -61,10 +61,7 @@ impl Random {
 
     /// Any 64-bit number, all equally likely.
     pub fn next_u64(&self) -> u64 {
-        mix(self
-            .0
-            .fetch_add(GAMMA, Ordering::Relaxed)
-            .wrapping_add(GAMMA))
+        mix(self.0.fetch_add(GAMMA, Ordering::Relaxed).wrapping_add(GAMMA))
     }
 
     /// A number from 0 up to, but never, 1.
@@ -82,10 +79,7 @@ impl Random {
     /// let dice = Random::new();
     /// assert!((1..=6).contains(&(1 + dice.below(6))));
     /// ```
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the low half of the product is meant"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "the low half of the product is meant")]
     pub fn below(&self, bound: u64) -> u64 {
         // Lemire, "Fast Random Integer Generation in an Interval", 2019: the high half of the
         // product is the draw, and the few low halves that would favour some draws are redrawn.
@@ -144,10 +138,7 @@ impl Default for Random {
 }
 
 /// A duration of so many nanoseconds, at most [`Duration::MAX`].
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a remainder by a billion fits 32 bits"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "a remainder by a billion fits 32 bits")]
 pub(crate) fn duration_from_nanos(nanos: u128) -> Duration {
     const SECOND: u128 = 1_000_000_000;
     match u64::try_from(nanos / SECOND) {
@@ -174,23 +165,14 @@ mod tests {
     fn the_sequence_is_that_of_splitmix64() {
         let random = Random::seeded(0);
         let drawn: Vec<u64> = (0..3).map(|_| random.next_u64()).collect();
-        assert_eq!(
-            drawn,
-            [
-                0xe220_a839_7b1d_cdaf,
-                0x6e78_9e6a_a1b9_65f4,
-                0x06c4_5d18_8009_454f
-            ]
-        );
+        assert_eq!(drawn, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
     }
 
     #[test]
     fn two_sources_never_draw_the_same_sequence_unless_seeded_alike() {
         let sources: Vec<Random> = (0..1000).map(|_| Random::new()).collect();
-        let firsts: HashSet<[u64; 4]> = sources
-            .iter()
-            .map(|source| std::array::from_fn(|_| source.next_u64()))
-            .collect();
+        let firsts: HashSet<[u64; 4]> =
+            sources.iter().map(|source| std::array::from_fn(|_| source.next_u64())).collect();
         assert_eq!(firsts.len(), sources.len());
 
         for source in &sources {
@@ -207,15 +189,9 @@ mod tests {
             let threads: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..1000).map(|_| random.next_u64()).collect()))
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(
-            drawn.concat().into_iter().collect::<HashSet<_>>().len(),
-            4000
-        );
+        assert_eq!(drawn.concat().into_iter().collect::<HashSet<_>>().len(), 4000);
     }
 
     #[test]
@@ -227,9 +203,7 @@ mod tests {
         }
         // Chi-squared with five degrees of freedom; 20.5 is passed once in a thousand seeds.
         let expected = f64::from(draws) / 6.0;
-        let squares = counts
-            .iter()
-            .map(|count| (f64::from(*count) - expected).powi(2) / expected);
+        let squares = counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected);
         assert!(squares.sum::<f64>() < 20.5);
     }
 

@@ -146,10 +146,7 @@ impl Rejected {
             (Reason::DeadlinePassed, _) | (_, None) => Retryable::Never,
             (_, Some(_)) => Retryable::Unsent,
         };
-        Verdict::Ignore {
-            retry,
-            retry_after: self.retry_after,
-        }
+        Verdict::Ignore { retry, retry_after: self.retry_after }
     }
 
     /// The rejection in an error or in one of its sources.
@@ -201,21 +198,14 @@ mod tests {
 
     #[test]
     fn a_rejection_is_at_most_64_bytes() {
-        assert!(
-            size_of::<Rejected>() <= 64,
-            "{} bytes",
-            size_of::<Rejected>()
-        );
+        assert!(size_of::<Rejected>() <= 64, "{} bytes", size_of::<Rejected>());
     }
 
     #[test]
     fn a_rejection_is_found_under_foreign_errors() {
         let inner: BoxError = Rejected::new(Reason::CircuitOpen).into();
         let outer: BoxError = Outer(Outer(inner).into()).into();
-        assert_eq!(
-            Rejected::find_in(&outer).unwrap().reason(),
-            Reason::CircuitOpen
-        );
+        assert_eq!(Rejected::find_in(&outer).unwrap().reason(), Reason::CircuitOpen);
         assert!(Rejected::find_in(&String::from("no error at all")).is_none());
         assert!(Rejected::find_in(&Rejected::new(Reason::Timeout)).is_some());
     }
@@ -223,10 +213,7 @@ mod tests {
     #[test]
     fn only_the_timeout_of_an_attempt_counts_as_a_failure() {
         assert_eq!(Rejected::new(Reason::Timeout).verdict(), Verdict::timeout());
-        assert_eq!(
-            Rejected::new(Reason::DeadlinePassed).verdict(),
-            Verdict::ignore()
-        );
+        assert_eq!(Rejected::new(Reason::DeadlinePassed).verdict(), Verdict::ignore());
     }
 
     #[test]

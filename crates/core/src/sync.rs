@@ -18,10 +18,7 @@ pub(crate) fn stripes() -> usize {
     static STRIPES: OnceLock<usize> = OnceLock::new();
     *STRIPES.get_or_init(|| {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        processors
-            .saturating_mul(2)
-            .clamp(2, MOST)
-            .next_power_of_two()
+        processors.saturating_mul(2).clamp(2, MOST).next_power_of_two()
     })
 }
 

@@ -26,11 +26,7 @@ impl Invalid {
     /// Says which setting has which value, and what it must be ("a number from 0 to 1").
     #[must_use]
     pub fn new(setting: impl Into<String>, value: impl fmt::Display, range: &'static str) -> Self {
-        Self {
-            setting: setting.into(),
-            value: value.to_string(),
-            range,
-        }
+        Self { setting: setting.into(), value: value.to_string(), range }
     }
 
     /// The setting's name.
@@ -149,11 +145,7 @@ impl Multiplier {
         if factor.is_finite() && factor >= 1.0 {
             Ok(Self(factor))
         } else {
-            Err(Invalid::new(
-                setting,
-                factor,
-                "a finite number of at least 1",
-            ))
+            Err(Invalid::new(setting, factor, "a finite number of at least 1"))
         }
     }
 

@@ -93,19 +93,13 @@ impl RetryAfter {
     /// A delay that many callers may have been told.
     #[must_use]
     pub const fn hint(delay: Duration) -> Self {
-        Self {
-            delay,
-            reserved: false,
-        }
+        Self { delay, reserved: false }
     }
 
     /// A moment that is this caller's alone.
     #[must_use]
     pub const fn reserved(delay: Duration) -> Self {
-        Self {
-            delay,
-            reserved: true,
-        }
+        Self { delay, reserved: true }
     }
 }
 
@@ -137,20 +131,13 @@ impl Verdict {
     /// Neither success nor failure, and not to be repeated.
     #[must_use]
     pub const fn ignore() -> Self {
-        Self::Ignore {
-            retry: Retryable::Never,
-            retry_after: None,
-        }
+        Self::Ignore { retry: Retryable::Never, retry_after: None }
     }
 
     /// A failure of this kind, worth another attempt when the request is repeatable.
     #[must_use]
     pub const fn failure(kind: FailureKind) -> Self {
-        Self::Failure {
-            kind,
-            retry: Retryable::IfRepeatable,
-            retry_after: None,
-        }
+        Self::Failure { kind, retry: Retryable::IfRepeatable, retry_after: None }
     }
 
     /// The same verdict with another word on repeating. A success stays one.
@@ -158,13 +145,7 @@ impl Verdict {
     pub const fn retry(self, retry: Retryable) -> Self {
         match self {
             Self::Success => Self::Success,
-            Self::Failure {
-                kind, retry_after, ..
-            } => Self::Failure {
-                kind,
-                retry,
-                retry_after,
-            },
+            Self::Failure { kind, retry_after, .. } => Self::Failure { kind, retry, retry_after },
             Self::Ignore { retry_after, .. } => Self::Ignore { retry, retry_after },
         }
     }
@@ -175,11 +156,7 @@ impl Verdict {
         let retry_after = Some(after);
         match self {
             Self::Success => Self::Success,
-            Self::Failure { kind, retry, .. } => Self::Failure {
-                kind,
-                retry,
-                retry_after,
-            },
+            Self::Failure { kind, retry, .. } => Self::Failure { kind, retry, retry_after },
             Self::Ignore { retry, .. } => Self::Ignore { retry, retry_after },
         }
     }

@@ -128,14 +128,7 @@ fn two_rotations_count_no_success_twice() {
         breaker.successes.add();
         breaker.fail();
         other.join().unwrap();
-        assert_eq!(
-            breaker.read(),
-            Tally {
-                calls: 4,
-                failures: 2,
-                slow: 0
-            }
-        );
+        assert_eq!(breaker.read(), Tally { calls: 4, failures: 2, slow: 0 });
     });
 }
 
@@ -153,10 +146,7 @@ fn a_failure_sees_every_success_that_ended_before_it() {
         };
         early.join().unwrap();
         let seen = breaker.fail();
-        assert!(
-            (2..=3).contains(&seen.calls),
-            "the early one and the failure: {seen:?}"
-        );
+        assert!((2..=3).contains(&seen.calls), "the early one and the failure: {seen:?}");
         late.join().unwrap();
         assert_eq!(breaker.read().calls, 3);
     });
@@ -199,10 +189,7 @@ fn a_limit_changed_amid_traffic_loses_no_permit() {
         let held = permits.try_acquire();
         resizes.join().unwrap();
         drops.join().unwrap();
-        assert_eq!(
-            (permits.limit(), permits.in_use()),
-            (2, u32::from(held.is_some()))
-        );
+        assert_eq!((permits.limit(), permits.in_use()), (2, u32::from(held.is_some())));
     });
 }
 
@@ -215,10 +202,7 @@ struct Breaker {
 
 impl Breaker {
     fn new() -> Self {
-        Self {
-            successes: Striped::new(),
-            window: Mutex::new(CountWindow::new(count::<10>())),
-        }
+        Self { successes: Striped::new(), window: Mutex::new(CountWindow::new(count::<10>())) }
     }
 
     fn fail(&self) -> Tally {
@@ -261,9 +245,5 @@ fn on_permits<T: 'static>(
 }
 
 fn assert_level(budget: &Budget, tokens: f64) {
-    assert!(
-        (budget.balance() - tokens).abs() < 1e-9,
-        "{} tokens",
-        budget.balance()
-    );
+    assert!((budget.balance() - tokens).abs() < 1e-9, "{} tokens", budget.balance());
 }

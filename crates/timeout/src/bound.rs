@@ -29,10 +29,7 @@ impl Scope {
         let last = attempt.is_some_and(|attempt| attempt.last);
         match deadline {
             Some(deadline) if last && self == Self::Attempt => Bound::until(deadline),
-            deadline => Bound {
-                within: limit,
-                deadline,
-            },
+            deadline => Bound { within: limit, deadline },
         }
     }
 }
@@ -46,17 +43,13 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) const fn until(deadline: Deadline) -> Self {
-        Self {
-            within: Duration::MAX,
-            deadline: Some(deadline),
-        }
+        Self { within: Duration::MAX, deadline: Some(deadline) }
     }
 
     /// The last moment of a wait that begins at `now`.
     pub(crate) fn end(self, now: Nanos) -> Nanos {
         let end = now + self.within;
-        self.deadline
-            .map_or(end, |deadline| end.min(deadline.moment()))
+        self.deadline.map_or(end, |deadline| end.min(deadline.moment()))
     }
 }
 
@@ -86,10 +79,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_may_use_what_is_left() {
-        let last = Some(Attempt {
-            number: 3,
-            last: true,
-        });
+        let last = Some(Attempt { number: 3, last: true });
         assert_eq!(end(Scope::Attempt, due(400), Some(Attempt::number(2))), 100);
         assert_eq!(end(Scope::Attempt, due(400), last), 400);
         assert_eq!(end(Scope::Attempt, None, last), 100);

@@ -59,13 +59,7 @@ enum Late {
 
 impl<F> ResponseFuture<F> {
     pub(crate) fn unbounded(response: F) -> Self {
-        Self {
-            state: State::Calling {
-                response,
-                limit: None,
-                timer: None,
-            },
-        }
+        Self { state: State::Calling { response, limit: None, timer: None } }
     }
 
     pub(crate) fn bounded(response: F, bound: Bound, shared: &Arc<Shared>) -> Self {
@@ -75,21 +69,11 @@ impl<F> ResponseFuture<F> {
             Late::Reject(shared.scope, shared.reporter.name())
         };
         let limit = Some(Limit { bound, late });
-        Self {
-            state: State::Calling {
-                response,
-                limit,
-                timer: None,
-            },
-        }
+        Self { state: State::Calling { response, limit, timer: None } }
     }
 
     pub(crate) fn rejected(rejected: Rejected) -> Self {
-        Self {
-            state: State::Rejected {
-                rejected: Some(rejected),
-            },
-        }
+        Self { state: State::Rejected { rejected: Some(rejected) } }
     }
 }
 
@@ -103,11 +87,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let rejected = match state.as_mut().project() {
-            StateProj::Calling {
-                response,
-                limit,
-                mut timer,
-            } => {
+            StateProj::Calling { response, limit, mut timer } => {
                 if let Poll::Ready(outcome) = response.poll(cx) {
                     return Poll::Ready(outcome.map_err(Into::into));
                 }
@@ -154,14 +134,8 @@ fn poll_end(
 ) -> Poll<Duration> {
     if timer.is_none() {
         let began = clock::now();
-        timer.set(Some(Timer {
-            sleep: clock::sleep_until(bound.end(began)),
-            began,
-        }));
+        timer.set(Some(Timer { sleep: clock::sleep_until(bound.end(began)), began }));
     }
     let timer = timer.as_pin_mut().expect("set above").project();
-    timer
-        .sleep
-        .poll(cx)
-        .map(|()| clock::now().since(*timer.began))
+    timer.sleep.poll(cx).map(|()| clock::now().since(*timer.began))
 }

@@ -56,8 +56,7 @@ impl Shared {
     pub(crate) fn refuses(&self) -> Option<Rejected> {
         let carried_out = self.enforcement.carries_out(&self.random);
         let rejected = Rejected::new(Reason::DeadlinePassed).layer(self.reporter.name());
-        self.reporter
-            .tell(|| Event::refused(&rejected).shadow(!carried_out));
+        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
         carried_out.then_some(rejected)
     }
 
@@ -89,11 +88,9 @@ impl TimeoutHandle {
     /// anything above 584 years counts as that.
     pub fn set_limit(&self, limit: Duration) {
         self.0.set_limit(limit);
-        self.0.reporter.tell(|| {
-            Event::new(EventKind::SettingsChanged)
-                .reason("limit")
-                .delay(limit)
-        });
+        self.0
+            .reporter
+            .tell(|| Event::new(EventKind::SettingsChanged).reason("limit").delay(limit));
     }
 
     /// Whether timeouts are carried out.
@@ -105,8 +102,6 @@ impl TimeoutHandle {
     /// Changes whether timeouts are carried out.
     pub fn set_enforcement(&self, enforcement: Enforcement) {
         self.0.enforcement.set(enforcement);
-        self.0
-            .reporter
-            .tell(|| Event::new(EventKind::SettingsChanged).reason("enforcement"));
+        self.0.reporter.tell(|| Event::new(EventKind::SettingsChanged).reason("enforcement"));
     }
 }

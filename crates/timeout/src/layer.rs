@@ -40,11 +40,7 @@ impl TimeoutLayer {
     }
 
     fn scoped(scope: Scope, limit: Duration) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(scope, limit)),
-            facts: None,
-            limits: (),
-        }
+        Self { shared: Arc::new(Shared::new(scope, limit)), facts: None, limits: () }
     }
 }
 
@@ -60,11 +56,7 @@ impl<F, L> TimeoutLayer<F, L> {
     /// it. Default: nothing is known or written.
     #[must_use]
     pub fn facts<G>(self, facts: G) -> TimeoutLayer<G, L> {
-        TimeoutLayer {
-            shared: self.shared,
-            facts: Some(facts),
-            limits: self.limits,
-        }
+        TimeoutLayer { shared: self.shared, facts: Some(facts), limits: self.limits }
     }
 
     /// A limit of its own for each request; `None` leaves it to the layer's.
@@ -86,11 +78,7 @@ impl<F, L> TimeoutLayer<F, L> {
     where
         P: Fn(&R) -> Option<Duration>,
     {
-        TimeoutLayer {
-            shared: self.shared,
-            facts: self.facts,
-            limits: LimitFrom(limit),
-        }
+        TimeoutLayer { shared: self.shared, facts: self.facts, limits: LimitFrom(limit) }
     }
 
     /// What it is called in errors and events. Default: `timeout`. The first name stays.

@@ -59,10 +59,7 @@ impl<S, F, L> Timeout<S, F, L> {
         L: Limits<R>,
     {
         let scope = self.shared.scope;
-        let limit = self
-            .limits
-            .limit(request)
-            .unwrap_or_else(|| self.shared.limit());
+        let limit = self.limits.limit(request).unwrap_or_else(|| self.shared.limit());
         let Some(facts) = &self.facts else {
             return Ok(scope.bound(limit, None, None));
         };

@@ -25,10 +25,7 @@ struct Request {
 
 impl Request {
     fn taking(seconds: u64) -> Self {
-        Self {
-            takes: Duration::from_secs(seconds),
-            ..Self::default()
-        }
+        Self { takes: Duration::from_secs(seconds), ..Self::default() }
     }
 }
 
@@ -49,30 +46,15 @@ fn known() -> impl Facts<Request> + Clone {
 }
 
 fn reason<T>(outcome: Result<T, BoxError>) -> Option<Reason> {
-    outcome
-        .err()
-        .as_ref()
-        .and_then(Rejected::find_in)
-        .map(Rejected::reason)
+    outcome.err().as_ref().and_then(Rejected::find_in).map(Rejected::reason)
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_ends_at_its_limit_and_not_a_moment_earlier() {
     let service = TimeoutLayer::new(2 * SECOND).layer(service_fn(reply));
     let began = Instant::now();
-    assert_eq!(
-        service
-            .clone()
-            .oneshot(Request::taking(1))
-            .await
-            .unwrap()
-            .takes,
-        SECOND
-    );
-    assert_eq!(
-        reason(service.oneshot(Request::taking(9)).await),
-        Some(Reason::Timeout)
-    );
+    assert_eq!(service.clone().oneshot(Request::taking(1)).await.unwrap().takes, SECOND);
+    assert_eq!(reason(service.oneshot(Request::taking(9)).await), Some(Reason::Timeout));
     assert_eq!(began.elapsed(), 3 * SECOND);
 }
 
@@ -94,11 +76,7 @@ async fn the_inner_call_is_dropped_with_the_timeout() {
             Ok::<_, BoxError>(())
         }
     });
-    let mut call = Box::pin(
-        TimeoutLayer::new(SECOND)
-            .layer(inner)
-            .oneshot(Request::default()),
-    );
+    let mut call = Box::pin(TimeoutLayer::new(SECOND).layer(inner).oneshot(Request::default()));
     call.as_mut().await.unwrap_err();
     assert_eq!(Arc::strong_count(&alive), 1, "only the test holds it");
 }
@@ -106,11 +84,7 @@ async fn the_inner_call_is_dropped_with_the_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_total_limit_is_written_on_the_request() {
     let layer = TimeoutLayer::total(3 * SECOND).facts(known());
-    let answer = layer
-        .layer(service_fn(reply))
-        .oneshot(Request::taking(0))
-        .await
-        .unwrap();
+    let answer = layer.layer(service_fn(reply)).oneshot(Request::taking(0)).await.unwrap();
     assert_eq!(answer.deadline.unwrap().remaining(clock::now()), 3 * SECOND);
 }
 
@@ -118,10 +92,7 @@ async fn a_total_limit_is_written_on_the_request() {
 async fn an_earlier_deadline_on_the_request_is_kept() {
     let layer = TimeoutLayer::total(3 * SECOND).facts(known());
     let deadline = Some(Deadline::after(SECOND));
-    let request = Request {
-        deadline,
-        ..Request::taking(2)
-    };
+    let request = Request { deadline, ..Request::taking(2) };
     let began = Instant::now();
     let outcome = layer.layer(service_fn(reply)).oneshot(request).await;
     assert_eq!(reason(outcome), Some(Reason::DeadlinePassed));
@@ -131,18 +102,10 @@ async fn an_earlier_deadline_on_the_request_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_deadline_has_passed_is_never_sent() {
     for layer in [TimeoutLayer::new(SECOND), TimeoutLayer::total(SECOND)] {
-        let request = Request {
-            deadline: Some(Deadline::at(clock::now())),
-            ..Request::default()
-        };
+        let request = Request { deadline: Some(Deadline::at(clock::now())), ..Request::default() };
         let inner =
             service_fn(|_: Request| async { panic!("it was sent") as Result<(), BoxError> });
-        let error = layer
-            .facts(known())
-            .layer(inner)
-            .oneshot(request)
-            .await
-            .unwrap_err();
+        let error = layer.facts(known()).layer(inner).oneshot(request).await.unwrap_err();
         let rejected = Rejected::find_in(&error).unwrap();
         assert_eq!(rejected.reason(), Reason::DeadlinePassed);
         assert!(rejected.is_unsent());
@@ -167,20 +130,8 @@ async fn the_last_attempt_may_use_what_is_left() {
 async fn a_request_may_have_a_limit_of_its_own() {
     let layer = TimeoutLayer::new(SECOND)
         .limit_from(|request: &Request| (request.takes > 3 * SECOND).then_some(10 * SECOND));
-    assert!(
-        layer
-            .layer(service_fn(reply))
-            .oneshot(Request::taking(5))
-            .await
-            .is_ok()
-    );
-    assert!(
-        layer
-            .layer(service_fn(reply))
-            .oneshot(Request::taking(2))
-            .await
-            .is_err()
-    );
+    assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(5)).await.is_ok());
+    assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(2)).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,29 +154,11 @@ async fn shadow_reports_and_goes_on_waiting() {
     let layer = TimeoutLayer::new(SECOND)
         .enforcement(Enforcement::Shadow)
         .on_event(move |event| log.lock().unwrap().push(event.to_string()));
-    assert!(
-        layer
-            .layer(service_fn(reply))
-            .oneshot(Request::taking(5))
-            .await
-            .is_ok()
-    );
+    assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(5)).await.is_ok());
     layer.handle().set_enforcement(Enforcement::On);
-    assert!(
-        layer
-            .layer(service_fn(reply))
-            .oneshot(Request::taking(5))
-            .await
-            .is_err()
-    );
+    assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(5)).await.is_err());
     layer.handle().set_enforcement(Enforcement::Off);
-    assert!(
-        layer
-            .layer(service_fn(reply))
-            .oneshot(Request::taking(5))
-            .await
-            .is_ok()
-    );
+    assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(5)).await.is_ok());
     assert_eq!(
         *told.lock().unwrap(),
         [
@@ -249,13 +182,7 @@ async fn the_callers_own_cancel_is_no_timeout() {
 async fn extreme_limits_are_legal() {
     for limit in [Duration::ZERO, Duration::from_nanos(1)] {
         let layer = TimeoutLayer::new(limit);
-        assert!(
-            layer
-                .layer(service_fn(reply))
-                .oneshot(Request::taking(1))
-                .await
-                .is_err()
-        );
+        assert!(layer.layer(service_fn(reply)).oneshot(Request::taking(1)).await.is_err());
     }
     let layer = TimeoutLayer::total(Duration::MAX).facts(known());
     let year = Request::taking(365 * 24 * 3600);

@@ -13,10 +13,7 @@ const START: Nanos = Nanos::from_nanos(86_400_000_000_000);
 fn quick() -> Settings {
     Settings {
         window: WindowOf::Calls(count::<4>()),
-        rest: Rest {
-            spread: Ratio::ZERO,
-            ..Rest::default()
-        },
+        rest: Rest { spread: Ratio::ZERO, ..Rest::default() },
         ..Settings::default()
     }
 }
@@ -40,11 +37,7 @@ fn reason(decision: Decision) -> Reason {
 }
 
 fn ended(epoch: u64, verdict: Verdict) -> Ended {
-    Ended {
-        epoch,
-        verdict,
-        slow: false,
-    }
+    Ended { epoch, verdict, slow: false }
 }
 
 /// Makes a call that ends at once with this verdict.
@@ -89,21 +82,14 @@ fn a_rate_trips_when_it_is_reached_and_not_before_the_minimum() {
     }
     assert_eq!(circuit.phase(), Phase::Closed);
     call(&mut circuit, START, Verdict::Success);
-    assert_eq!(
-        circuit.phase(),
-        Phase::Open,
-        "10 of 20 is half, on a success too"
-    );
+    assert_eq!(circuit.phase(), Phase::Open, "10 of 20 is half, on a success too");
     assert_eq!(circuit.take_change().unwrap().reason, Tripped::FailureRate);
 }
 
 #[test]
 fn a_window_of_calls_slides_after_any_number_of_successes() {
     let window = WindowOf::Calls(count::<100>());
-    let mut circuit = Circuit::new(Settings {
-        window,
-        ..Settings::default()
-    });
+    let mut circuit = Circuit::new(Settings { window, ..Settings::default() });
     for _ in 0..100_000 {
         call(&mut circuit, START, Verdict::Success);
     }
@@ -117,33 +103,18 @@ fn a_window_of_calls_slides_after_any_number_of_successes() {
 #[test]
 fn a_time_window_reads_what_lies_in_it() {
     let window = WindowOf::Time(10 * SECOND);
-    let mut circuit = Circuit::new(Settings {
-        window,
-        ..Settings::default()
-    });
+    let mut circuit = Circuit::new(Settings { window, ..Settings::default() });
     let read: Vec<_> = (0..7)
         .map(|pair| {
             let now = at(2 * pair);
-            let first = if pair < 2 {
-                Verdict::transient()
-            } else {
-                Verdict::Success
-            };
+            let first = if pair < 2 { Verdict::transient() } else { Verdict::Success };
             call(&mut circuit, now, first);
             call(&mut circuit, now, Verdict::Success);
             let tally = circuit.tally(now);
             (tally.calls, (tally.failure_rate() * 100.0).round() / 100.0)
         })
         .collect();
-    let expected = [
-        (2, 0.5),
-        (4, 0.5),
-        (6, 0.33),
-        (8, 0.25),
-        (10, 0.2),
-        (10, 0.1),
-        (10, 0.0),
-    ];
+    let expected = [(2, 0.5), (4, 0.5), (6, 0.33), (8, 0.25), (10, 0.2), (10, 0.1), (10, 0.0)];
     assert_eq!(read, expected);
 }
 
@@ -153,11 +124,7 @@ fn a_burst_and_the_same_calls_spread_over_the_window_decide_alike() {
         let phases = [0, 300].map(|gap_in_millis| {
             let mut circuit = Circuit::new(Settings::default());
             for n in 0..30 {
-                let verdict = if n < failures {
-                    Verdict::fault()
-                } else {
-                    Verdict::Success
-                };
+                let verdict = if n < failures { Verdict::fault() } else { Verdict::Success };
                 let now = START + Duration::from_millis(n * gap_in_millis);
                 if let Decision::Admit { epoch } = circuit.admit(now) {
                     circuit.settle(ended(epoch, verdict), now);
@@ -172,16 +139,8 @@ fn a_burst_and_the_same_calls_spread_over_the_window_decide_alike() {
 #[test]
 fn failures_in_a_row_and_failures_in_the_window_trip_with_their_reason() {
     let consecutive = Some(count::<3>());
-    let mut circuit = Circuit::new(Settings {
-        consecutive,
-        ..Settings::default()
-    });
-    for verdict in [
-        Verdict::fault(),
-        Verdict::fault(),
-        Verdict::Success,
-        Verdict::fault(),
-    ] {
+    let mut circuit = Circuit::new(Settings { consecutive, ..Settings::default() });
+    for verdict in [Verdict::fault(), Verdict::fault(), Verdict::Success, Verdict::fault()] {
         call(&mut circuit, START, verdict);
     }
     assert_eq!(circuit.phase(), Phase::Closed);
@@ -190,10 +149,7 @@ fn failures_in_a_row_and_failures_in_the_window_trip_with_their_reason() {
     assert_eq!(circuit.take_change().unwrap().reason, Tripped::Consecutive);
 
     let failures = Some(count::<3>());
-    let mut circuit = Circuit::new(Settings {
-        failures,
-        ..Settings::default()
-    });
+    let mut circuit = Circuit::new(Settings { failures, ..Settings::default() });
     for _ in 0..3 {
         call(&mut circuit, START, Verdict::Success);
         call(&mut circuit, START, Verdict::fault());
@@ -203,21 +159,11 @@ fn failures_in_a_row_and_failures_in_the_window_trip_with_their_reason() {
 
 #[test]
 fn slow_calls_trip_although_they_succeed() {
-    let slow = Some(Slow {
-        above: SECOND,
-        rate: Ratio::percent::<50>(),
-    });
+    let slow = Some(Slow { above: SECOND, rate: Ratio::percent::<50>() });
     let mut circuit = Circuit::new(Settings { slow, ..quick() });
     for slow in [false, false, true, true] {
         let epoch = epoch(circuit.admit(START));
-        circuit.settle(
-            Ended {
-                epoch,
-                verdict: Verdict::Success,
-                slow,
-            },
-            START,
-        );
+        circuit.settle(Ended { epoch, verdict: Verdict::Success, slow }, START);
     }
     assert_eq!(circuit.take_change().unwrap().reason, Tripped::SlowRate);
 }
@@ -239,35 +185,25 @@ fn being_throttled_is_not_counted_while_closed_but_fails_a_trial() {
 fn an_open_circuit_says_how_long_it_still_rests() {
     let mut circuit = opened(quick());
     let after = Some(3 * SECOND);
-    let refuse = Decision::Refuse {
-        reason: Reason::CircuitOpen,
-        after,
-    };
+    let refuse = Decision::Refuse { reason: Reason::CircuitOpen, after };
     assert_eq!(circuit.admit(at(2)), refuse);
 }
 
 #[test]
 fn a_retry_after_makes_the_rest_longer_up_to_the_longest() {
     for (asked, rest) in [(1, 5), (20, 20), (3600, 60)] {
-        let mut circuit = Circuit::new(Settings {
-            consecutive: Some(count::<1>()),
-            ..quick()
-        });
+        let mut circuit = Circuit::new(Settings { consecutive: Some(count::<1>()), ..quick() });
         let after = RetryAfter::hint(Duration::from_secs(asked));
         call(&mut circuit, START, Verdict::transient().retry_after(after));
-        assert_eq!(
-            circuit.take_change().unwrap().rest,
-            Duration::from_secs(rest)
-        );
+        assert_eq!(circuit.take_change().unwrap().rest, Duration::from_secs(rest));
     }
 }
 
 #[test]
 fn exactly_as_many_trials_pass_as_are_wanted() {
     let mut circuit = opened(quick());
-    let admitted = (0..10_000)
-        .filter(|_| matches!(circuit.admit(at(5)), Decision::Admit { .. }))
-        .count();
+    let admitted =
+        (0..10_000).filter(|_| matches!(circuit.admit(at(5)), Decision::Admit { .. })).count();
     assert_eq!(admitted, 3);
     assert_eq!(reason(circuit.admit(at(5))), Reason::CircuitHalfOpen);
 }
@@ -303,11 +239,7 @@ fn a_late_result_never_moves_a_new_state() {
     }
     epoch(circuit.admit(at(5)));
     for (n, epoch) in late[4..].iter().enumerate() {
-        let verdict = if n % 2 == 0 {
-            Verdict::Success
-        } else {
-            Verdict::fault()
-        };
+        let verdict = if n % 2 == 0 { Verdict::Success } else { Verdict::fault() };
         circuit.settle(ended(*epoch, verdict), at(5));
     }
     assert_eq!(circuit.phase(), Phase::HalfOpen);
@@ -343,11 +275,7 @@ fn a_recovering_circuit_lets_calls_back_in_growing_numbers() {
 #[test]
 fn a_recovery_ends_when_its_step_is_not_used_up_for_a_second() {
     let mut circuit = recovering(quick());
-    call(
-        &mut circuit,
-        START + Duration::from_millis(5_999),
-        Verdict::ignore(),
-    );
+    call(&mut circuit, START + Duration::from_millis(5_999), Verdict::ignore());
     assert_eq!(circuit.phase(), Phase::Recovering);
     call(&mut circuit, at(6), Verdict::ignore());
     assert_eq!(circuit.phase(), Phase::Closed);
@@ -377,11 +305,7 @@ fn a_recovery_ends_at_twice_the_concurrency_before_the_trip() {
 fn a_relapse_opens_it_again() {
     let mut circuit = recovering(quick());
     call(&mut circuit, at(5), Verdict::fault());
-    assert_eq!(
-        circuit.phase(),
-        Phase::Recovering,
-        "the step of three is halved"
-    );
+    assert_eq!(circuit.phase(), Phase::Recovering, "the step of three is halved");
     call(&mut circuit, at(5), Verdict::fault());
     assert_eq!(circuit.phase(), Phase::Open);
     assert_eq!(circuit.take_change().unwrap().reason, Tripped::Relapse);
@@ -390,10 +314,7 @@ fn a_relapse_opens_it_again() {
 
 #[test]
 fn without_recovery_it_closes_at_once() {
-    let (mut circuit, trials) = half_open(Settings {
-        recovery: false,
-        ..quick()
-    });
+    let (mut circuit, trials) = half_open(Settings { recovery: false, ..quick() });
     for trial in trials {
         circuit.settle(ended(trial, Verdict::Success), at(5));
     }
@@ -404,10 +325,7 @@ fn without_recovery_it_closes_at_once() {
 fn what_is_forced_stays_until_it_is_reset() {
     let mut circuit = Circuit::new(quick());
     circuit.force_open();
-    assert_eq!(
-        reason(circuit.admit(at(1_000_000))),
-        Reason::CircuitForcedOpen
-    );
+    assert_eq!(reason(circuit.admit(at(1_000_000))), Reason::CircuitForcedOpen);
     circuit.force_closed();
     for _ in 0..100 {
         call(&mut circuit, START, Verdict::fault());
@@ -424,13 +342,8 @@ fn what_is_forced_stays_until_it_is_reset() {
 #[test]
 fn changed_settings_keep_the_state_and_the_remaining_rest() {
     let mut circuit = opened(quick());
-    circuit.configure(Settings {
-        rest: Rest {
-            nominal: 50 * SECOND,
-            ..Rest::default()
-        },
-        ..quick()
-    });
+    circuit
+        .configure(Settings { rest: Rest { nominal: 50 * SECOND, ..Rest::default() }, ..quick() });
     assert_eq!(circuit.rests_until(), Some(at(5)));
 }
 
@@ -438,11 +351,7 @@ fn changed_settings_keep_the_state_and_the_remaining_rest() {
 fn extreme_settings_neither_panic_nor_wedge() {
     let settings = Settings {
         window: WindowOf::Time(Duration::MAX),
-        rest: Rest {
-            nominal: Duration::MAX,
-            longest: Duration::MAX,
-            ..Rest::default()
-        },
+        rest: Rest { nominal: Duration::MAX, longest: Duration::MAX, ..Rest::default() },
         trials: count::<{ u32::MAX }>(),
         minimum_calls: count::<{ u32::MAX }>(),
         failure_rate: Ratio::ZERO,
@@ -457,10 +366,7 @@ fn extreme_settings_neither_panic_nor_wedge() {
     epoch(circuit.admit(Nanos::MAX));
     let mut zero = Circuit::new(Settings {
         window: WindowOf::Time(Duration::ZERO),
-        rest: Rest {
-            nominal: Duration::ZERO,
-            ..Rest::default()
-        },
+        rest: Rest { nominal: Duration::ZERO, ..Rest::default() },
         longest_trial: Duration::ZERO,
         consecutive: Some(count::<1>()),
         ..Settings::default()

@@ -28,13 +28,7 @@ pub struct Delays {
 
 impl Delays {
     pub(super) fn new(backoff: Backoff) -> Self {
-        Self {
-            backoff,
-            stage: 0,
-            drawn: 0,
-            total: Duration::ZERO,
-            previous: None,
-        }
+        Self { backoff, stage: 0, drawn: 0, total: Duration::ZERO, previous: None }
     }
 
     /// The next delay, or `None` when the sequence has ended. The layer's random numbers do for

@@ -25,11 +25,7 @@ pub(super) struct Growth {
 
 impl Growth {
     pub(super) fn new(strategy: Strategy, base: Duration, cap: Duration) -> Self {
-        Self {
-            strategy,
-            base: base.as_nanos(),
-            cap: cap.as_nanos(),
-        }
+        Self { strategy, base: base.as_nanos(), cap: cap.as_nanos() }
     }
 
     /// The longest delays that decorrelated jitter can draw: each three times the one before, and
@@ -138,23 +134,14 @@ impl Growth {
         }
         let (factor, first) = (factor.get(), self.delay(walked + 1));
         let growing = self.steps_to_cap(first, factor).min(f64::from(count));
-        let grown = scaled(
-            first,
-            (growing * factor.ln()).exp_m1() / (factor - 1.0),
-            u128::MAX,
-        );
+        let grown = scaled(first, (growing * factor.ln()).exp_m1() / (factor - 1.0), u128::MAX);
         let capped = scaled(self.cap, f64::from(count) - growing, u128::MAX);
         grown.saturating_add(capped)
     }
 
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "a ratio of two lengths, rounded up"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "a ratio of two lengths, rounded up")]
     fn steps_to_cap(&self, first: u128, factor: f64) -> f64 {
-        ((self.cap as f64 / first as f64).ln() / factor.ln())
-            .ceil()
-            .max(0.0)
+        ((self.cap as f64 / first as f64).ln() / factor.ln()).ceil().max(0.0)
     }
 }
 
@@ -171,11 +158,7 @@ pub(super) fn scaled(base: u128, factor: f64, cap: u128) -> u128 {
         return 0;
     }
     let product = base as f64 * factor;
-    if product >= cap as f64 {
-        cap
-    } else {
-        (product.round() as u128).min(cap)
-    }
+    if product >= cap as f64 { cap } else { (product.round() as u128).min(cap) }
 }
 
 /// The power of a factor that is one of two, so that doubling is exact at any length.

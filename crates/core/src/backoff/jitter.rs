@@ -53,10 +53,7 @@ impl Jitter {
             }
             Self::Proportional(share) => {
                 let spread = proportion(nominal, share);
-                let (low, high) = (
-                    nominal.saturating_sub(spread),
-                    nominal.saturating_add(spread),
-                );
+                let (low, high) = (nominal.saturating_sub(spread), nominal.saturating_add(spread));
                 random.between(low, high).min(cap)
             }
         }

@@ -20,20 +20,12 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(strategy: Strategy, base: Duration) -> Self {
         let jitter = Jitter::default();
-        Self {
-            strategy,
-            base,
-            cap: Duration::MAX,
-            jitter,
-            take: None,
-            until: None,
-        }
+        Self { strategy, base, cap: Duration::MAX, jitter, take: None, until: None }
     }
 
     pub(super) fn draw(&self, n: u32, previous: Option<Duration>, random: &Random) -> Duration {
         let previous = previous.unwrap_or(self.base);
-        self.jitter
-            .draw(self.nominal(n), [self.base, previous, self.cap], random)
+        self.jitter.draw(self.nominal(n), [self.base, previous, self.cap], random)
     }
 
     /// The `n`-th delay before chance spreads it.

@@ -16,9 +16,8 @@ fn the_four_strategies_grow_as_named() {
 
 #[test]
 fn the_default_doubles_from_a_tenth_of_a_second_to_five() {
-    let nominal: Vec<_> = (1..=8)
-        .map(|n| Backoff::default().nominal(n).unwrap().as_millis())
-        .collect();
+    let nominal: Vec<_> =
+        (1..=8).map(|n| Backoff::default().nominal(n).unwrap().as_millis()).collect();
     assert_eq!(nominal, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
 }
 
@@ -26,10 +25,7 @@ fn the_default_doubles_from_a_tenth_of_a_second_to_five() {
 fn a_cap_below_the_base_is_each_delay_without_jitter() {
     for backoff in strategies(10 * SECOND) {
         let backoff = backoff.cap(SECOND).jitter(Jitter::None);
-        assert!(
-            backoff.iter().take(100).all(|delay| delay == SECOND),
-            "{backoff}"
-        );
+        assert!(backoff.iter().take(100).all(|delay| delay == SECOND), "{backoff}");
     }
 }
 
@@ -38,49 +34,26 @@ fn no_jitter_passes_the_cap() {
     for backoff in strategies(10 * SECOND) {
         for jitter in jitters() {
             let backoff = backoff.clone().cap(SECOND).jitter(jitter);
-            assert!(
-                backoff.iter().take(1000).all(|delay| delay <= SECOND),
-                "{backoff}"
-            );
+            assert!(backoff.iter().take(1000).all(|delay| delay <= SECOND), "{backoff}");
         }
     }
 }
 
 #[test]
 fn any_attempt_number_and_base_saturate_at_the_cap() {
-    let numbers = [
-        0,
-        1,
-        2,
-        63,
-        64,
-        186,
-        187,
-        1023,
-        1024,
-        1025,
-        u32::MAX - 1,
-        u32::MAX,
-    ];
+    let numbers = [0, 1, 2, 63, 64, 186, 187, 1023, 1024, 1025, u32::MAX - 1, u32::MAX];
     for base in [Duration::ZERO, Duration::from_nanos(1), DAY, Duration::MAX] {
         for cap in [Duration::ZERO, 2 * DAY, Duration::MAX] {
             for backoff in strategies(base).map(|backoff| backoff.cap(cap)) {
                 let nominal = numbers.map(|n| backoff.nominal(n).unwrap());
-                assert!(
-                    nominal.is_sorted() && nominal[11] <= cap,
-                    "{backoff}: {nominal:?}"
-                );
+                assert!(nominal.is_sorted() && nominal[11] <= cap, "{backoff}: {nominal:?}");
                 let longest = numbers.map(|n| backoff.longest(n));
                 assert!(longest.is_sorted(), "{backoff}: {longest:?}");
                 assert_eq!(nominal[0], Duration::ZERO);
             }
         }
     }
-    for backoff in [
-        Backoff::linear(DAY),
-        Backoff::exponential(DAY),
-        Backoff::fibonacci(DAY),
-    ] {
+    for backoff in [Backoff::linear(DAY), Backoff::exponential(DAY), Backoff::fibonacci(DAY)] {
         assert_eq!(backoff.cap(30 * DAY).nominal(1000), Some(30 * DAY));
     }
 }
@@ -90,10 +63,7 @@ fn doubling_is_exact_at_any_length() {
     let base = Duration::from_nanos(1_000_000_007);
     for n in 1..=50 {
         let doubled = base.as_nanos() << (n - 1);
-        assert_eq!(
-            Backoff::exponential(base).nominal(n).unwrap().as_nanos(),
-            doubled
-        );
+        assert_eq!(Backoff::exponential(base).nominal(n).unwrap().as_nanos(), doubled);
     }
 }
 
@@ -145,19 +115,13 @@ fn a_stage_of_nothing_is_passed_over() {
     assert_eq!(nothing.nominal(1), None);
     assert_eq!(nothing.iter().next(), None);
     assert_eq!(nothing.longest(u32::MAX), Duration::ZERO);
-    assert_eq!(
-        nothing.then(Backoff::constant(SECOND)).nominal(1),
-        Some(SECOND)
-    );
+    assert_eq!(nothing.then(Backoff::constant(SECOND)).nominal(1), Some(SECOND));
 }
 
 #[test]
 fn clones_are_changed_apart() {
     let backoff = Backoff::constant(SECOND);
-    assert_eq!(
-        backoff.clone().cap(Duration::ZERO).nominal(1),
-        Some(Duration::ZERO)
-    );
+    assert_eq!(backoff.clone().cap(Duration::ZERO).nominal(1), Some(Duration::ZERO));
     assert_eq!(backoff.nominal(1), Some(SECOND));
 }
 
@@ -165,16 +129,10 @@ fn clones_are_changed_apart() {
 fn a_factor_a_hair_above_one_is_summed_without_walking() {
     for factor in [1.0, 1.0 + f64::EPSILON, 1.000_000_1, 1.001] {
         let factor = Multiplier::try_new("multiplier", factor).unwrap();
-        let backoff = Backoff::exponential(SECOND)
-            .multiplier(factor)
-            .jitter(Jitter::None);
+        let backoff = Backoff::exponential(SECOND).multiplier(factor).jitter(Jitter::None);
         let (sum, n) = (backoff.longest(20_000).as_secs_f64(), 20_000.0);
         let growth = factor.get() - 1.0;
-        let series = if growth > 0.0 {
-            (n * growth.ln_1p()).exp_m1() / growth
-        } else {
-            n
-        };
+        let series = if growth > 0.0 { (n * growth.ln_1p()).exp_m1() / growth } else { n };
         assert!((sum / series - 1.0).abs() < 1e-6, "{sum} against {series}");
         assert!(backoff.until(SECOND * 20_000).nominal(1000).is_some());
     }
@@ -308,33 +266,16 @@ fn strategies(base: Duration) -> [Backoff; 4] {
 
 fn jitters() -> [Jitter; 5] {
     let share = Ratio::percent::<30>();
-    [
-        Jitter::None,
-        Jitter::Full,
-        Jitter::Equal,
-        Jitter::Decorrelated,
-        Jitter::Proportional(share),
-    ]
+    [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Proportional(share)]
 }
 
 fn exact(backoff: &Backoff) -> Backoff {
     let stages = backoff.stages.iter().cloned();
-    Backoff {
-        stages: stages
-            .map(|stage| Stage {
-                jitter: Jitter::None,
-                ..stage
-            })
-            .collect(),
-    }
+    Backoff { stages: stages.map(|stage| Stage { jitter: Jitter::None, ..stage }).collect() }
 }
 
 fn seconds(backoff: &Backoff, n: usize) -> Vec<u64> {
-    exact(backoff)
-        .iter()
-        .take(n)
-        .map(|delay| delay.as_secs())
-        .collect()
+    exact(backoff).iter().take(n).map(|delay| delay.as_secs()).collect()
 }
 
 fn nanos(backoff: &Backoff, n: u32) -> u128 {
@@ -375,26 +316,16 @@ fn a_stage() -> impl Strategy<Value = Backoff> {
     let base = prop_oneof![Just(0), 1..50_u64, 1..5_000_000_000_u64];
     let end = prop::option::of(0..12_u32);
     let total = prop::option::of(0..40_000_000_000_u64);
-    (
-        0..4_usize,
-        base,
-        0..20_000_000_000_u64,
-        a_jitter(),
-        end,
-        total,
-        1.0..4.0_f64,
-    )
-        .prop_map(|(which, base, cap, jitter, take, until, factor)| {
+    (0..4_usize, base, 0..20_000_000_000_u64, a_jitter(), end, total, 1.0..4.0_f64).prop_map(
+        |(which, base, cap, jitter, take, until, factor)| {
             let [a, b, c, d] = strategies(Duration::from_nanos(base));
             let factor = Multiplier::try_new("multiplier", factor).unwrap();
             let chosen = [a, b, c.multiplier(factor), d][which].clone();
             let backoff = chosen.cap(Duration::from_nanos(cap)).jitter(jitter);
             let backoff = take.into_iter().fold(backoff, Backoff::take);
-            until
-                .map(Duration::from_nanos)
-                .into_iter()
-                .fold(backoff, Backoff::until)
-        })
+            until.map(Duration::from_nanos).into_iter().fold(backoff, Backoff::until)
+        },
+    )
 }
 
 fn backoffs() -> impl Strategy<Value = Backoff> {

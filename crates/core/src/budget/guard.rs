@@ -16,11 +16,7 @@ pub struct Withdrawal {
 
 impl Withdrawal {
     pub(super) fn new(state: Arc<State>, cost: u64) -> Self {
-        Self {
-            state,
-            cost,
-            spent: false,
-        }
+        Self { state, cost, spent: false }
     }
 
     /// The extra attempt begins: from here on it has cost what it costs.

@@ -13,11 +13,8 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new() -> Self {
-        let slots = Self {
-            active: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-            floor: AtomicU64::new(0),
-        };
+        let slots =
+            Self { active: AtomicU64::new(0), taken: AtomicU64::new(0), floor: AtomicU64::new(0) };
         slots.set_floor(3);
         slots
     }

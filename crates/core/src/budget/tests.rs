@@ -23,35 +23,17 @@ fn it_starts_with_five_and_a_success_earns_a_tenth() {
 
 #[test]
 fn ten_thousand_successes_fund_their_share_of_retries() {
-    for share in [
-        0.0001,
-        0.001,
-        0.0333,
-        0.1,
-        0.25,
-        1.0 / 3.0,
-        0.5,
-        0.9,
-        0.999,
-        0.9999,
-    ] {
+    for share in [0.0001, 0.001, 0.0333, 0.1, 0.25, 1.0 / 3.0, 0.5, 0.9, 0.999, 0.9999] {
         for budget in [Budget::new(), Budget::per_request(Ratio::ZERO)] {
             let budget = budget.funding(Ratio::try_new("funding", share).unwrap());
-            assert_eq!(
-                (0..5).filter(|_| spend(&budget)).count(),
-                5,
-                "the initial burst"
-            );
+            assert_eq!((0..5).filter(|_| spend(&budget)).count(), 5, "the initial burst");
             let allowed = (0..10_000).filter(|_| {
                 drop(budget.enter());
                 budget.success();
                 spend(&budget)
             });
             let allowed = f64::from(u32::try_from(allowed.count()).unwrap());
-            assert!(
-                (allowed - 10_000.0 * share).abs() <= 1.0,
-                "{allowed} for {share}"
-            );
+            assert!((allowed - 10_000.0 * share).abs() <= 1.0, "{allowed} for {share}");
         }
     }
 }
@@ -65,17 +47,12 @@ fn a_withdrawal_dropped_unspent_is_given_back() {
     let mut withdrawal = budget.withdraw(KIND, Nanos::ZERO).unwrap();
     withdrawal.spend();
     drop(withdrawal);
-    assert_eq!(
-        (balance(&budget), budget.refunds(), budget.withdrawals()),
-        (0.0, 1, 2)
-    );
+    assert_eq!((balance(&budget), budget.refunds(), budget.withdrawals()), (0.0, 1, 2));
 }
 
 #[test]
 fn each_kind_of_failure_costs_its_own() {
-    let budget = Budget::new()
-        .cost(FailureKind::Timeout, 3)
-        .cost(FailureKind::Throttled, 0);
+    let budget = Budget::new().cost(FailureKind::Timeout, 3).cost(FailureKind::Throttled, 0);
     let costs = FailureKind::ALL.map(|kind| {
         let before = balance(&budget);
         let withdrawal = budget.withdraw(kind, Nanos::ZERO).unwrap();
@@ -91,10 +68,7 @@ fn setters_come_in_any_order_and_lose_no_token() {
     assert_eq!(balance(&Budget::new().initial(50).most(100)), 50.0);
     assert_eq!(balance(&Budget::new().most(100).initial(50)), 50.0);
     assert_eq!(balance(&Budget::new().most(3)), 3.0);
-    assert_eq!(
-        balance(&Budget::new().initial(u32::MAX).most(u32::MAX)),
-        f64::from(u32::MAX)
-    );
+    assert_eq!(balance(&Budget::new().initial(u32::MAX).most(u32::MAX)), f64::from(u32::MAX));
 }
 
 #[test]
@@ -122,10 +96,7 @@ fn a_floor_allows_so_many_a_second() {
         let now = start + Duration::from_millis(at);
         (0..20).filter(|_| spend_at(&budget, now)).count()
     };
-    assert_eq!(
-        [0, 0, 499, 500, 1500, 1000].map(allowed),
-        [2, 0, 0, 1, 2, 0]
-    );
+    assert_eq!([0, 0, 499, 500, 1500, 1000].map(allowed), [2, 0, 0, 1, 2, 0]);
 }
 
 #[test]
@@ -136,29 +107,21 @@ fn a_year_at_once_pays_one_burst() {
         now = now + 365 * 24 * 3600 * SECOND;
         assert_eq!((0..20).filter(|_| spend_at(&budget, now)).count(), 10);
     }
-    assert_eq!(
-        (0..20).filter(|_| spend_at(&budget, Nanos::MAX)).count(),
-        10
-    );
+    assert_eq!((0..20).filter(|_| spend_at(&budget, Nanos::MAX)).count(), 10);
 }
 
 #[test]
 fn in_flight_holds_a_slot_until_the_retry_has_ended() {
     let budget = Budget::in_flight(Ratio::percent::<20>()).floor(1);
     let running: Vec<Active> = (0..10).map(|_| budget.enter()).collect();
-    let mut retries: Vec<_> = (0..5)
-        .map_while(|_| budget.withdraw(KIND, Nanos::ZERO))
-        .collect();
+    let mut retries: Vec<_> = (0..5).map_while(|_| budget.withdraw(KIND, Nanos::ZERO)).collect();
     assert_eq!((retries.len(), balance(&budget)), (2, 0.0));
 
     retries.iter_mut().for_each(Withdrawal::spend);
     assert!(budget.withdraw(KIND, Nanos::ZERO).is_none());
     drop(running);
     drop(retries.pop());
-    assert!(
-        budget.withdraw(KIND, Nanos::ZERO).is_none(),
-        "the floor is one"
-    );
+    assert!(budget.withdraw(KIND, Nanos::ZERO).is_none(), "the floor is one");
     drop(retries);
     assert!(budget.withdraw(KIND, Nanos::ZERO).is_some());
     assert_eq!(balance(&budget), 1.0);
@@ -173,10 +136,7 @@ fn unlimited_never_refuses() {
 
 #[test]
 fn threads_that_share_a_budget_spend_each_token_once() {
-    let budget = Budget::new()
-        .funding(Ratio::percent::<50>())
-        .most(u32::MAX)
-        .initial(0);
+    let budget = Budget::new().funding(Ratio::percent::<50>()).most(u32::MAX).initial(0);
     let spent: usize = thread::scope(|scope| {
         let work = || {
             let spends = (0..10_000).filter(|_| {
@@ -187,10 +147,7 @@ fn threads_that_share_a_budget_spend_each_token_once() {
             spends.count()
         };
         let threads = [scope.spawn(work), scope.spawn(work)];
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     let left = 10_000 - spent;
     assert_eq!(balance(&budget), f64::from(u32::try_from(left).unwrap()));

@@ -58,10 +58,7 @@ impl Tokens {
             if next == balance {
                 return;
             }
-            match self
-                .balance
-                .compare_exchange_weak(balance, next, Relaxed, Relaxed)
-            {
+            match self.balance.compare_exchange_weak(balance, next, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(actual) => balance = actual,
             }
@@ -74,10 +71,7 @@ impl Tokens {
             let Some(rest) = balance.min(self.most.load(Relaxed)).checked_sub(units) else {
                 return false;
             };
-            match self
-                .balance
-                .compare_exchange_weak(balance, rest, Relaxed, Relaxed)
-            {
+            match self.balance.compare_exchange_weak(balance, rest, Relaxed, Relaxed) {
                 Ok(_) => return true,
                 Err(actual) => balance = actual,
             }

@@ -35,13 +35,7 @@ impl CountWindow {
     pub fn new(length: NonZeroU32) -> Self {
         let length = length.get();
         let (failed, slow) = (Bits::new(length), Bits::new(length));
-        Self {
-            length,
-            failed,
-            slow,
-            next: 0,
-            sum: Tally::default(),
-        }
+        Self { length, failed, slow, next: 0, sum: Tally::default() }
     }
 
     /// Counts a call.
@@ -49,10 +43,7 @@ impl CountWindow {
     pub fn record(&mut self, failed: bool, slow: bool) {
         self.sum.failures -= u64::from(self.failed.replace(self.next, failed));
         self.sum.slow -= u64::from(self.slow.replace(self.next, slow));
-        self.sum += Tally {
-            calls: 0,
-            ..Tally::call(failed, slow)
-        };
+        self.sum += Tally { calls: 0, ..Tally::call(failed, slow) };
         self.step(1);
     }
 
@@ -67,9 +58,7 @@ impl CountWindow {
             }
         };
         while left > 0 {
-            let run = left
-                .min(WORD - self.next % WORD)
-                .min(self.length - self.next);
+            let run = left.min(WORD - self.next % WORD).min(self.length - self.next);
             self.sum.failures -= u64::from(self.failed.clear(self.next, run));
             self.sum.slow -= u64::from(self.slow.clear(self.next, run));
             self.step(run);
@@ -100,9 +89,7 @@ impl CountWindow {
     /// one.
     pub fn resize(&mut self, length: NonZeroU32) {
         let mut resized = Self::new(length);
-        let kept = u32::try_from(self.sum.calls)
-            .unwrap_or(self.length)
-            .min(resized.length);
+        let kept = u32::try_from(self.sum.calls).unwrap_or(self.length).min(resized.length);
         for age in (1..=kept).rev() {
             let place = match self.next.checked_sub(age) {
                 Some(place) => place,
@@ -117,11 +104,7 @@ impl CountWindow {
     #[inline]
     fn step(&mut self, calls: u32) {
         self.sum.calls = (self.sum.calls + u64::from(calls)).min(u64::from(self.length));
-        self.next = if calls == self.length - self.next {
-            0
-        } else {
-            self.next + calls
-        };
+        self.next = if calls == self.length - self.next { 0 } else { self.next + calls };
     }
 }
 
@@ -138,17 +121,12 @@ struct Bits {
 impl Bits {
     fn new(length: u32) -> Self {
         let words = length.div_ceil(WORD).min(PIECE);
-        Self {
-            pieces: vec![zeros(words)],
-        }
+        Self { pieces: vec![zeros(words)] }
     }
 
     fn is_set(&self, place: u32) -> bool {
         let (piece, word, mask) = locate(place, 1);
-        self.pieces
-            .get(piece)
-            .and_then(|words| words.get(word))
-            .is_some_and(|word| word & mask > 0)
+        self.pieces.get(piece).and_then(|words| words.get(word)).is_some_and(|word| word & mask > 0)
     }
 
     /// Writes a bit and says what it was.
@@ -168,11 +146,7 @@ impl Bits {
     #[inline]
     fn clear(&mut self, place: u32, run: u32) -> u32 {
         let (piece, word, mask) = locate(place, run);
-        let Some(word) = self
-            .pieces
-            .get_mut(piece)
-            .and_then(|words| words.get_mut(word))
-        else {
+        let Some(word) = self.pieces.get_mut(piece).and_then(|words| words.get_mut(word)) else {
             return 0;
         };
         let set = (*word & mask).count_ones();
@@ -224,32 +198,11 @@ mod tests {
         let mut window = CountWindow::new(count::<100>());
         (0..100_000).for_each(|_| window.record(false, false));
         (0..50).for_each(|_| window.record(true, false));
-        assert_eq!(
-            window.tally(),
-            Tally {
-                calls: 100,
-                failures: 50,
-                slow: 0
-            }
-        );
+        assert_eq!(window.tally(), Tally { calls: 100, failures: 50, slow: 0 });
         (0..50).for_each(|_| window.record(false, true));
-        assert_eq!(
-            window.tally(),
-            Tally {
-                calls: 100,
-                failures: 50,
-                slow: 50
-            }
-        );
+        assert_eq!(window.tally(), Tally { calls: 100, failures: 50, slow: 50 });
         (0..50).for_each(|_| window.record(false, false));
-        assert_eq!(
-            window.tally(),
-            Tally {
-                calls: 100,
-                failures: 0,
-                slow: 50
-            }
-        );
+        assert_eq!(window.tally(), Tally { calls: 100, failures: 0, slow: 50 });
     }
 
     #[test]
@@ -259,14 +212,7 @@ mod tests {
         window.record_successes(3_000_000);
         window.record(true, false);
         assert_eq!(words(&window), 3 * PIECE as usize);
-        assert_eq!(
-            window.tally(),
-            Tally {
-                calls: 3_000_001,
-                failures: 1,
-                slow: 0
-            }
-        );
+        assert_eq!(window.tally(), Tally { calls: 3_000_001, failures: 1, slow: 0 });
         window.record_successes(u64::MAX);
         assert_eq!(window.tally(), Tally::successes(u64::from(u32::MAX)));
         assert_eq!(words(&window), 2 * PIECE as usize);
@@ -347,9 +293,6 @@ mod tests {
 
     fn words(window: &CountWindow) -> usize {
         let bits = [&window.failed, &window.slow];
-        bits.iter()
-            .flat_map(|bits| &bits.pieces)
-            .map(|piece| piece.len())
-            .sum()
+        bits.iter().flat_map(|bits| &bits.pieces).map(|piece| piece.len()).sum()
     }
 }

@@ -33,9 +33,7 @@ impl Striped {
     /// A counter at zero.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            cells: (0..stripes()).map(|_| Cell(AtomicU64::new(0))).collect(),
-        }
+        Self { cells: (0..stripes()).map(|_| Cell(AtomicU64::new(0))).collect() }
     }
 
     /// Adds one.

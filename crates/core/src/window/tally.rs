@@ -23,21 +23,13 @@ impl Tally {
     /// One call.
     #[must_use]
     pub const fn call(failed: bool, slow: bool) -> Self {
-        Self {
-            calls: 1,
-            failures: failed as u64,
-            slow: slow as u64,
-        }
+        Self { calls: 1, failures: failed as u64, slow: slow as u64 }
     }
 
     /// So many calls that neither failed nor were slow.
     #[must_use]
     pub const fn successes(calls: u64) -> Self {
-        Self {
-            calls,
-            failures: 0,
-            slow: 0,
-        }
+        Self { calls, failures: 0, slow: 0 }
     }
 
     /// Failures by calls; 0 when there were no calls.
@@ -78,14 +70,7 @@ impl SubAssign for Tally {
     }
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "counts beyond 2^53 do not occur"
-)]
+#[allow(clippy::cast_precision_loss, reason = "counts beyond 2^53 do not occur")]
 fn rate(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

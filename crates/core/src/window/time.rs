@@ -120,10 +120,7 @@ impl TimeWindow {
         self.end = Nanos::from_nanos(number.saturating_add(1).saturating_mul(self.length));
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "a remainder by at most 1024"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "a remainder by at most 1024")]
     fn place(&self, number: u64) -> usize {
         (number % self.buckets.len() as u64) as usize
     }
@@ -153,15 +150,8 @@ mod tests {
                     (tally.calls, (tally.failure_rate() * 100.0).round())
                 })
                 .collect();
-            let rates = [
-                (2, 50.0),
-                (4, 50.0),
-                (6, 33.0),
-                (8, 25.0),
-                (10, 20.0),
-                (10, 10.0),
-                (10, 0.0),
-            ];
+            let rates =
+                [(2, 50.0), (4, 50.0), (6, 33.0), (8, 25.0), (10, 20.0), (10, 10.0), (10, 0.0)];
             assert_eq!(read, rates);
         }
     }
@@ -194,10 +184,7 @@ mod tests {
                     window.record(now, true, false);
                 }
                 let calls = window.tally(Nanos::MAX).calls;
-                assert!(
-                    (3..=4).contains(&calls),
-                    "{calls} of {length:?} in {buckets}"
-                );
+                assert!((3..=4).contains(&calls), "{calls} of {length:?} in {buckets}");
                 window.resize(Nanos::MAX, SECOND, count::<3>());
             }
         }
@@ -208,14 +195,7 @@ mod tests {
         let mut window = TimeWindow::new(10 * SECOND, count::<10>());
         (0..10).for_each(|second| window.record(at(second), second % 2 == 0, false));
         window.resize(at(9), 4 * SECOND, count::<4>());
-        assert_eq!(
-            window.tally(at(9)),
-            Tally {
-                calls: 4,
-                failures: 2,
-                slow: 0
-            }
-        );
+        assert_eq!(window.tally(at(9)), Tally { calls: 4, failures: 2, slow: 0 });
         window.resize(at(9), 60 * SECOND, count::<5>());
         assert_eq!(window.tally(at(9)).calls, 4);
         window.clear();
@@ -228,10 +208,7 @@ mod tests {
         window.record(at(7), false, false);
         assert_eq!(window.bucket_end(), at(8));
         window.record_many(Nanos::ZERO, Tally::successes(5));
-        assert_eq!(
-            (window.tally(at(9)).calls, window.tally(at(10)).calls),
-            (6, 0)
-        );
+        assert_eq!((window.tally(at(9)).calls, window.tally(at(10)).calls), (6, 0));
     }
 
     proptest! {
