@@ -104,6 +104,26 @@ impl Budget {
         self
     }
 
+    /// The largest share of extra attempts that it pays for in the long run, beside its burst and
+    /// floor; `None` when it has no bound.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Budget, Ratio};
+    ///
+    /// assert_eq!(Budget::new().share(), Some(Ratio::percent::<10>()));
+    /// assert_eq!(Budget::unlimited().share(), None);
+    /// ```
+    #[must_use]
+    pub fn share(&self) -> Option<Ratio> {
+        match self.state.kind {
+            Kind::Unlimited => None,
+            Kind::Success(_) | Kind::Request(_) | Kind::InFlight(_) => {
+                let share = tokens::whole(self.state.funding.load(Relaxed));
+                Ratio::try_new("funding", share).ok()
+            }
+        }
+    }
+
     /// Sets what it holds to so many tokens. A number above [`most`](Self::most) raises that too.
     /// Without tokens (in flight, unlimited) this has no effect.
     #[must_use]

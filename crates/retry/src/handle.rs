@@ -103,7 +103,7 @@ impl RetryHandle {
     /// The most that the present settings can do to one request and to the service.
     #[must_use]
     pub fn worst_case(&self) -> WorstCase {
-        WorstCase::of(&self.0.settings())
+        WorstCase::of(&self.0.settings(), self.0.budget())
     }
 
     fn change(&self, setting: &'static str, change: impl FnOnce(&mut Settings)) {
