@@ -37,6 +37,8 @@ struct Call<C, K> {
 }
 
 impl<F, C, K, R> ResponseFuture<F, C, K, R> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn calling(response: F, permit: Option<Permit>, classify: C, kept: K) -> Self {
         let call = permit.map(|mut permit| {
             permit.leave();
@@ -53,6 +55,7 @@ impl<F, C, K, R> ResponseFuture<F, C, K, R> {
         Self::at(State::Rejected { rejected: Some(rejected) })
     }
 
+    #[inline]
     const fn at(state: State<F, C, K>) -> Self {
         Self { state, request: PhantomData }
     }

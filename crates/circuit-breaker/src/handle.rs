@@ -1,7 +1,7 @@
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use tokio::sync::watch;
-use tower_ballast_core::{Enforcement, Event, EventKind, Ratio, window::Tally};
+use tower_ballast_core::{Enforcement, Event, EventKind, Ratio, Spread, window::Tally};
 
 use crate::{
     phase::Phase,
@@ -23,7 +23,7 @@ use crate::{
 /// assert_eq!(circuit.phase(), Phase::Closed);
 /// ```
 #[derive(Debug, Clone)]
-pub struct CircuitBreakerHandle(pub(crate) Arc<Shared>);
+pub struct CircuitBreakerHandle(pub(crate) Spread<Shared>);
 
 /// How a circuit stands at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,6 @@
-use std::{marker::PhantomData, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{marker::PhantomData, num::NonZeroU32, time::Duration};
 
-use tower_ballast_core::{ByResult, Enforcement, Event, Name, Observer, Ratio, Verdict};
+use tower_ballast_core::{ByResult, Enforcement, Event, Name, Observer, Ratio, Spread, Verdict};
 use tower_layer::Layer;
 
 use crate::{
@@ -35,7 +35,7 @@ pub struct Wait(());
 /// ```
 #[derive(Debug)]
 pub struct CircuitBreakerLayer<C = ByResult, F = (), W = Refuse> {
-    shared: Arc<Shared>,
+    shared: Spread<Shared>,
     classify: C,
     facts: F,
     waits: PhantomData<fn() -> W>,
@@ -46,7 +46,7 @@ impl CircuitBreakerLayer {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            shared: Arc::new(Shared::new(Settings::default())),
+            shared: Spread::new(Shared::new(Settings::default())),
             classify: ByResult,
             facts: (),
             waits: PhantomData,
@@ -270,14 +270,14 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
     /// The same settings with a circuit of its own, named and watched by nobody yet.
     #[must_use]
     pub fn separate(mut self) -> Self {
-        self.shared = Arc::new(self.shared.separate());
+        self.shared = Spread::new(self.shared.separate());
         self
     }
 
     /// A handle that reads the circuit and changes it while traffic flows.
     #[must_use]
     pub fn handle(&self) -> CircuitBreakerHandle {
-        CircuitBreakerHandle(Arc::clone(&self.shared))
+        CircuitBreakerHandle(self.shared.clone())
     }
 
     fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -289,7 +289,7 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
 impl<C: Clone, F: Clone, W> Clone for CircuitBreakerLayer<C, F, W> {
     fn clone(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            shared: self.shared.clone(),
             classify: self.classify.clone(),
             facts: self.facts.clone(),
             waits: PhantomData,
@@ -301,11 +301,6 @@ impl<S, C: Clone, F: Clone, W> Layer<S> for CircuitBreakerLayer<C, F, W> {
     type Service = CircuitBreaker<S, C, F, W>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CircuitBreaker::new(
-            inner,
-            Arc::clone(&self.shared),
-            self.classify.clone(),
-            self.facts.clone(),
-        )
+        CircuitBreaker::new(inner, self.shared.clone(), self.classify.clone(), self.facts.clone())
     }
 }

@@ -1,9 +1,9 @@
 //! Standing in line before a circuit that is not closed.
 
-use std::{sync::Arc, task::Waker};
+use std::task::Waker;
 
 use tower_ballast_core::{
-    Deadline,
+    Deadline, Lease, Spread,
     clock::{self, Nanos},
     queue::Place,
 };
@@ -29,13 +29,13 @@ pub(crate) enum Turn {
 /// A caller's place in the line; dropping it leaves the line and hands on to the next.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    shared: Arc<Shared>,
+    shared: Lease<Shared>,
     place: Option<Place>,
     until: Nanos,
 }
 
 /// Lets a call go, or stand in line as long as it may.
-pub(crate) fn enter(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
+pub(crate) fn enter(shared: &Spread<Shared>, deadline: Option<Deadline>) -> Entry {
     let refusal = match shared.admit() {
         Ok(epoch) => return Entry::Go { epoch },
         Err(refusal) => refusal,
@@ -50,15 +50,20 @@ pub(crate) fn enter(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
     });
     match place {
         Some((place, until)) => {
-            Entry::Stand(Standing { shared: Arc::clone(shared), place: Some(place), until })
+            Entry::Stand(Standing { shared: shared.lease(), place: Some(place), until })
         }
         None => Entry::Refused(refusal),
     }
 }
 
 impl Standing {
-    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// The share of the state that this caller held, for its call.
+    pub(crate) fn lease(&self) -> Lease<Shared> {
+        self.shared.clone()
     }
 
     /// Looks whether something is decided; if not, leaves word whom to wake, and says until when

@@ -1,63 +1,74 @@
-use std::{sync::Arc, time::Duration};
-
-use tower_ballast_core::{Deadline, Verdict, clock};
+use tower_ballast_core::{
+    Deadline, Lease, Verdict,
+    clock::{self, Nanos},
+};
 
 use crate::{circuit::Ended, shared::Shared};
 
 /// A call that was admitted. Whatever becomes of it, its outcome is taken in exactly once.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    shared: Arc<Shared>,
+    shared: Lease<Shared>,
     epoch: u64,
-    deadline: Option<Deadline>,
+    /// [`Nanos::MAX`] when there is none.
+    deadline: Nanos,
     /// When it began, read as late as possible: a call that is answered at once needs no clock.
-    began: Option<clock::Nanos>,
-    /// Whether the inner service runs just now. If the permit is dropped then, it has panicked.
-    inside: bool,
-    settled: bool,
+    /// Zero until then.
+    began: Nanos,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The inner service runs just now. If the permit is dropped then, it has panicked.
+    Inside,
+    Outside,
+    Settled,
 }
 
 impl Permit {
     /// For a call that is about to be made: the inner service runs from now on.
-    pub(crate) fn new(shared: &Arc<Shared>, epoch: u64, deadline: Option<Deadline>) -> Self {
-        let began = shared.slow_above().map(|_| clock::now());
-        let shared = Arc::clone(shared);
-        Self { shared, epoch, deadline, began, inside: true, settled: false }
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
+    pub(crate) fn new(shared: Lease<Shared>, epoch: u64, deadline: Option<Deadline>) -> Self {
+        let began = if shared.slow_above().is_some() { clock::now() } else { Nanos::ZERO };
+        let deadline = deadline.map_or(Nanos::MAX, Deadline::moment);
+        Self { shared, epoch, deadline, began, stage: Stage::Inside }
     }
 
     pub(crate) const fn enter(&mut self) {
-        self.inside = true;
+        self.stage = Stage::Inside;
     }
 
     pub(crate) const fn leave(&mut self) {
-        self.inside = false;
+        self.stage = Stage::Outside;
     }
 
     /// The inner service lets its caller wait.
+    #[inline]
     pub(crate) fn wait(&mut self) {
-        if self.began.is_none() {
-            self.began = Some(clock::now());
+        if self.began == Nanos::ZERO {
+            self.began = clock::now();
         }
     }
 
     /// Takes in the outcome.
+    #[inline]
     pub(crate) fn settle(&mut self, verdict: Verdict) {
-        if std::mem::replace(&mut self.settled, true) {
-            return;
-        }
-        let slow = match (self.shared.slow_above(), self.began) {
-            (Some(above), Some(began)) => clock::now().since(began) > above,
-            _ => false,
+        self.stage = Stage::Settled;
+        let slow = match self.shared.slow_above() {
+            Some(above) => clock::now().since(self.began) > above,
+            None => false,
         };
         self.shared.settle(Ended { epoch: self.epoch, verdict, slow });
     }
 
+    #[cold]
     /// What it means that the caller has gone away.
     fn abandoned(&self) -> Verdict {
         let now = clock::now();
-        let late = self.deadline.is_some_and(|deadline| deadline.is_passed(now));
-        let waited = self.began.map_or(Duration::ZERO, |began| now.since(began));
-        if late || waited >= self.shared.abandoned_after() {
+        let began = if self.began == Nanos::ZERO { now } else { self.began };
+        if self.deadline <= now || now.since(began) >= self.shared.abandoned_after() {
             Verdict::timeout()
         } else {
             Verdict::ignore()
@@ -66,10 +77,11 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
-        if !self.settled {
-            let verdict = if self.inside { Verdict::fault() } else { self.abandoned() };
-            self.settle(verdict);
+        if self.stage != Stage::Settled {
+            let panicked = self.stage == Stage::Inside;
+            self.settle(if panicked { Verdict::fault() } else { self.abandoned() });
         }
     }
 }

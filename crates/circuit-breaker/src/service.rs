@@ -1,10 +1,9 @@
 use std::{
     marker::PhantomData,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{BoxError, ByResult, Classify, Facts};
+use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Spread};
 use tower_service::Service;
 
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub struct CircuitBreaker<S, C = ByResult, F = (), W = Refuse> {
     pub(crate) inner: S,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Spread<Shared>,
     pub(crate) classify: C,
     pub(crate) facts: F,
     /// What the inner service last said of itself; only asked when callers may wait.
@@ -25,7 +24,7 @@ pub struct CircuitBreaker<S, C = ByResult, F = (), W = Refuse> {
 }
 
 impl<S, C, F, W> CircuitBreaker<S, C, F, W> {
-    pub(crate) fn new(inner: S, shared: Arc<Shared>, classify: C, facts: F) -> Self {
+    pub(crate) fn new(inner: S, shared: Spread<Shared>, classify: C, facts: F) -> Self {
         let readiness = Readiness::Unknown;
         Self { inner, shared, classify, facts, readiness, waits: PhantomData }
     }
@@ -35,7 +34,7 @@ impl<S: Clone, C: Clone, F: Clone, W> Clone for CircuitBreaker<S, C, F, W> {
     fn clone(&self) -> Self {
         Self::new(
             self.inner.clone(),
-            Arc::clone(&self.shared),
+            self.shared.clone(),
             self.classify.clone(),
             self.facts.clone(),
         )
@@ -65,7 +64,7 @@ where
             Ok(epoch) => {
                 let kept = self.classify.keep(&request);
                 let deadline = self.facts.deadline(&request);
-                let permit = Permit::new(&self.shared, epoch, deadline);
+                let permit = Permit::new(self.shared.lease(), epoch, deadline);
                 let response = self.inner.call(request);
                 ResponseFuture::calling(response, Some(permit), self.classify.clone(), kept)
             }

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::watch;
 use tower_ballast_core::{
-    EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter, RetryAfter, Verdict,
+    EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter, RetryAfter,
     clock::{self, Nanos},
     queue::Line,
     window::Striped,
@@ -84,6 +84,7 @@ impl Shared {
     }
 
     /// Admits a call, without the lock while the circuit is closed.
+    #[inline]
     pub(crate) fn admit(&self) -> Result<u64, Refusal> {
         let word = self.word.load(Ordering::Acquire);
         if word & PASSES != 0 {
@@ -98,35 +99,33 @@ impl Shared {
     }
 
     /// Takes in an outcome, without the lock while all is well.
+    #[inline]
     pub(crate) fn settle(&self, ended: Ended) {
         let word = self.word.load(Ordering::Acquire);
-        if word & PASSES != 0 && word >> EPOCH == ended.epoch {
-            let quiet = match ended.verdict {
-                Verdict::Success => !ended.slow && word & CALM != 0,
-                Verdict::Ignore { .. } => true,
-                Verdict::Failure { .. } => false,
-            };
-            if quiet {
+        if word >> EPOCH == ended.epoch && ended.verdict.is_success() && !ended.slow {
+            if word & CALM != 0 {
                 return;
             }
-        }
-        let now = clock::now();
-        let aside = word & ASIDE != 0
-            && word >> EPOCH == ended.epoch
-            && ended.verdict.is_success()
-            && !ended.slow
-            && now.as_nanos() < self.bucket_end.load(Ordering::Relaxed);
-        if aside {
-            self.aside.add();
-        } else {
-            let next = self.change_at(now, |locked, now| {
-                locked.circuit.settle(ended, now);
-                // A place was given back, or the step has grown.
-                locked.line.first_waker()
-            });
-            if let Some(next) = next {
-                next.wake();
+            if word & ASIDE != 0 {
+                let now = clock::now();
+                if now.as_nanos() < self.bucket_end.load(Ordering::Relaxed) {
+                    return self.aside.add();
+                }
+                return self.settle_at(now, ended);
             }
+        }
+        self.settle_at(clock::now(), ended);
+    }
+
+    #[cold]
+    fn settle_at(&self, now: Nanos, ended: Ended) {
+        let next = self.change_at(now, |locked, now| {
+            locked.circuit.settle(ended, now);
+            // A place was given back, or the step has grown.
+            locked.line.first_waker()
+        });
+        if let Some(next) = next {
+            next.wake();
         }
     }
 
@@ -135,6 +134,7 @@ impl Shared {
         self.change_at(clock::now(), change)
     }
 
+    #[inline(never)]
     pub(crate) fn change_at<T>(
         &self,
         now: Nanos,
@@ -209,6 +209,7 @@ impl Shared {
     }
 
     /// How long a call may take before it is slow, if any is.
+    #[inline]
     pub(crate) fn slow_above(&self) -> Option<Duration> {
         match self.slow_above.load(Ordering::Relaxed) {
             u64::MAX => None,

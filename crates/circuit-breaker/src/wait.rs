@@ -62,7 +62,7 @@ where
             None
         } else {
             match line::enter(&self.shared, deadline) {
-                Entry::Go { epoch } => Some(Permit::new(&self.shared, epoch, deadline)),
+                Entry::Go { epoch } => Some(Permit::new(self.shared.lease(), epoch, deadline)),
                 Entry::Stand(standing) => {
                     let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
                     let slow = Slow::new(self.let_go(&readiness), request, classify, kept);

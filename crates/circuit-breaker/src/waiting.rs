@@ -96,7 +96,7 @@ where
                 StateProj::Standing { slow, standing, deadline, timer } => {
                     match ready!(poll_turn(standing, timer, cx)) {
                         Turn::Go { epoch } => {
-                            let mut permit = Permit::new(standing.shared(), epoch, *deadline);
+                            let mut permit = Permit::new(standing.lease(), epoch, *deadline);
                             permit.leave();
                             State::Readying { slow: slow.take(), permit: Some(permit) }
                         }

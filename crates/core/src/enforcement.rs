@@ -62,15 +62,29 @@ impl EnforcementCell {
         decode(self.0.load(Ordering::Relaxed))
     }
 
+    /// Whether every refusal is carried out.
+    #[inline]
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ON
+    }
+
     /// Whether the layer does nothing.
+    #[inline]
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.0.load(Ordering::Relaxed) == OFF
     }
 
     /// Whether the refusal at hand is carried out.
+    #[inline]
     #[must_use]
     pub fn carries_out(&self, random: &Random) -> bool {
+        self.is_on() || self.draws(random)
+    }
+
+    #[cold]
+    fn draws(&self, random: &Random) -> bool {
         match self.get() {
             Enforcement::Off | Enforcement::Shadow => false,
             Enforcement::Percent(share) => random.chance(share),

@@ -278,9 +278,20 @@ impl Reporter {
     }
 
     /// The layer's name.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> Name {
         self.name.get().cloned().unwrap_or(Name::literal(self.default))
+    }
+
+    /// The layer's name, if it is a literal.
+    #[inline]
+    #[must_use]
+    pub fn literal_name(&self) -> Option<&'static str> {
+        match self.name.get() {
+            Some(name) => name.as_literal(),
+            None => Some(self.default),
+        }
     }
 
     /// Tells a closure from now on. The first observer stays.
@@ -297,12 +308,14 @@ impl Reporter {
     }
 
     /// Whether anyone listens.
+    #[inline]
     #[must_use]
     pub fn is_observed(&self) -> bool {
         self.observer.get().is_some()
     }
 
     /// Tells the event that `event` makes, if anyone listens and the thread is not panicking.
+    #[inline]
     pub fn tell<'a>(&'a self, event: impl FnOnce() -> Event<'a>) {
         if let Some(observer) = self.observer.get() {
             self.tell_someone(&**observer, event());

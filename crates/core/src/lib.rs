@@ -43,6 +43,7 @@ pub mod queue;
 mod random;
 mod rejected;
 mod replay;
+mod spread;
 mod sync;
 mod value;
 mod verdict;
@@ -63,6 +64,7 @@ pub use self::{
     random::Random,
     rejected::{BoxError, Reason, Rejected},
     replay::{ByClone, Replay},
+    spread::{Lease, Spread},
     value::{Invalid, Multiplier, Ratio, count},
     verdict::{ByResult, Classify, FailureKind, RetryAfter, Retryable, Verdict, judge},
 };

@@ -28,6 +28,16 @@ impl Name {
         Self(Text::Literal(name))
     }
 
+    /// The name, if it is a literal.
+    #[inline]
+    #[must_use]
+    pub const fn as_literal(&self) -> Option<&'static str> {
+        match self.0 {
+            Text::Literal(name) => Some(name),
+            Text::Shared(_) => None,
+        }
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

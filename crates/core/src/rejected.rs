@@ -165,6 +165,7 @@ impl Rejected {
     /// The rejection in an error of any type, `Error` or not; costs nothing for a type that
     /// cannot hold one.
     #[must_use]
+    #[inline]
     pub fn find_in<E: 'static>(error: &E) -> Option<&Self> {
         let error = error as &dyn Any;
         match error.downcast_ref::<BoxError>() {

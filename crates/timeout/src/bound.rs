@@ -29,7 +29,10 @@ impl Scope {
         let last = attempt.is_some_and(|attempt| attempt.last);
         match deadline {
             Some(deadline) if last && self == Self::Attempt => Bound::until(deadline),
-            deadline => Bound { within: limit, deadline },
+            deadline => {
+                let deadline = deadline.map_or(Nanos::MAX, Deadline::moment);
+                Bound { within: limit, deadline }
+            }
         }
     }
 }
@@ -38,18 +41,18 @@ impl Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound {
     within: Duration,
-    deadline: Option<Deadline>,
+    /// [`Nanos::MAX`] when there is none.
+    deadline: Nanos,
 }
 
 impl Bound {
     pub(crate) const fn until(deadline: Deadline) -> Self {
-        Self { within: Duration::MAX, deadline: Some(deadline) }
+        Self { within: Duration::MAX, deadline: deadline.moment() }
     }
 
     /// The last moment of a wait that begins at `now`.
     pub(crate) fn end(self, now: Nanos) -> Nanos {
-        let end = now + self.within;
-        self.deadline.map_or(end, |deadline| end.min(deadline.moment()))
+        (now + self.within).min(self.deadline)
     }
 }
 

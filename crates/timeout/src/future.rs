@@ -53,7 +53,7 @@ struct Limit {
 /// it costs more than all the rest of a call that is not late.
 #[derive(Debug)]
 enum Late {
-    Reject(Scope, Name),
+    Reject(Scope, &'static str),
     Ask(Arc<Shared>),
 }
 
@@ -62,11 +62,11 @@ impl<F> ResponseFuture<F> {
         Self { state: State::Calling { response, limit: None, timer: None } }
     }
 
+    #[inline]
     pub(crate) fn bounded(response: F, bound: Bound, shared: &Arc<Shared>) -> Self {
-        let late = if shared.is_watched() {
-            Late::Ask(Arc::clone(shared))
-        } else {
-            Late::Reject(shared.scope, shared.reporter.name())
+        let late = match shared.unwatched_name() {
+            Some(name) => Late::Reject(shared.scope, name),
+            None => Late::Ask(Arc::clone(shared)),
         };
         let limit = Some(Limit { bound, late });
         Self { state: State::Calling { response, limit, timer: None } }
@@ -114,7 +114,7 @@ where
 impl Late {
     fn rejection(&self, waited: Duration) -> Option<Rejected> {
         let (scope, name) = match self {
-            Self::Reject(scope, name) => (*scope, name.clone()),
+            Self::Reject(scope, name) => (*scope, Name::literal(name)),
             Self::Ask(shared) => {
                 if !shared.times_out(waited) {
                     return None;

@@ -39,6 +39,7 @@ impl Shared {
         separate
     }
 
+    #[inline]
     pub(crate) fn limit(&self) -> Duration {
         Duration::from_nanos(self.limit.load(Ordering::Relaxed))
     }
@@ -47,9 +48,14 @@ impl Shared {
         self.limit.store(clock::nanos_in(limit), Ordering::Relaxed);
     }
 
-    /// Whether a timeout has to be told or weighed, and is not simply carried out.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.reporter.is_observed() || self.enforcement.get() != Enforcement::On
+    /// The layer's name, when that is all a timeout needs: it is a literal, nobody has to be told,
+    /// and every timeout is carried out.
+    #[inline]
+    pub(crate) fn unwatched_name(&self) -> Option<&'static str> {
+        if self.reporter.is_observed() || !self.enforcement.is_on() {
+            return None;
+        }
+        self.reporter.literal_name()
     }
 
     /// The rejection of a request whose deadline has passed, if it is carried out.
