@@ -2,13 +2,12 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tokio::time::Sleep;
 use tower_ballast_core::{
-    Classify, Facts, FailureKind, Mark, Replay, Verdict,
+    Classify, Facts, FailureKind, Lease, Mark, Replay, Verdict,
     budget::{Active, Withdrawal},
     clock::{self, Nanos},
     judge,
@@ -25,7 +24,7 @@ where
     C: Classify<R::Sent, S::Response, S::Error>,
 {
     pub(crate) inner: S,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Lease<Shared>,
     pub(crate) facts: F,
     pub(crate) replay: R,
     pub(crate) classify: C,

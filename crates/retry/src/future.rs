@@ -44,6 +44,7 @@ where
     R: Replay<Req>,
     C: Classify<R::Sent, S::Response, S::Error>,
 {
+    #[inline]
     pub(crate) const fn calling(
         response: S::Future,
         attempts: Option<Attempts<S, F, R, C, Req>>,

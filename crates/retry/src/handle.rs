@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tower_ballast_core::{Backoff, Budget, Event, EventKind};
+use tower_ballast_core::{Backoff, Budget, Event, EventKind, Spread};
 
 use crate::{plan::Settings, shared::Shared, statistics::Statistics, worst_case::WorstCase};
 
@@ -18,7 +18,7 @@ use crate::{plan::Settings, shared::Shared, statistics::Statistics, worst_case::
 /// assert_eq!(layer.worst_case().attempts, 1);
 /// ```
 #[derive(Debug, Clone)]
-pub struct RetryHandle(pub(crate) Arc<Shared>);
+pub struct RetryHandle(pub(crate) Spread<Shared>);
 
 impl RetryHandle {
     /// How often a request may be sent again.

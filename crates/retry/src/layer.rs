@@ -1,6 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tower_ballast_core::{Backoff, Budget, ByClone, ByResult, Event, Name, Observer, Verdict};
+use tower_ballast_core::{
+    Backoff, Budget, ByClone, ByResult, Event, Name, Observer, Spread, Verdict,
+};
 use tower_layer::Layer;
 
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct RetryLayer<F, R = ByClone, C = ByResult> {
-    shared: Arc<Shared>,
+    shared: Spread<Shared>,
     facts: F,
     replay: R,
     classify: C,
@@ -57,7 +59,7 @@ impl<F> RetryLayer<F> {
     #[must_use]
     pub fn new(facts: F) -> Self {
         Self {
-            shared: Arc::new(Shared::new(Settings::default())),
+            shared: Spread::new(Shared::new(Settings::default())),
             facts,
             replay: ByClone,
             classify: ByResult,
@@ -233,14 +235,14 @@ impl<F, R, C> RetryLayer<F, R, C> {
     /// The same settings with a state of its own: a fresh budget, named and watched by nobody yet.
     #[must_use]
     pub fn separate(mut self) -> Self {
-        self.shared = Arc::new(Shared::new(self.shared.settings()));
+        self.shared = Spread::new(Shared::new(self.shared.settings()));
         self
     }
 
     /// A handle that reads and changes the layer while requests run.
     #[must_use]
     pub fn handle(&self) -> RetryHandle {
-        RetryHandle(Arc::clone(&self.shared))
+        RetryHandle(self.shared.clone())
     }
 
     /// The most that the present settings can do to one request and to the service.
@@ -261,7 +263,7 @@ impl<S, F: Clone, R: Clone, C: Clone> Layer<S> for RetryLayer<F, R, C> {
     fn layer(&self, inner: S) -> Self::Service {
         Retry {
             inner,
-            shared: Arc::clone(&self.shared),
+            shared: self.shared.clone(),
             facts: self.facts.clone(),
             replay: self.replay.clone(),
             classify: self.classify.clone(),

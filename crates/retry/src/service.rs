@@ -1,10 +1,9 @@
 use std::{
     marker::PhantomData,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{Attempt, ByClone, ByResult, Classify, Facts, Mark, Replay};
+use tower_ballast_core::{Attempt, ByClone, ByResult, Classify, Facts, Mark, Replay, Spread};
 use tower_service::Service;
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Retry<S, F, R = ByClone, C = ByResult> {
     pub(crate) inner: S,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Spread<Shared>,
     pub(crate) facts: F,
     pub(crate) replay: R,
     pub(crate) classify: C,
@@ -58,6 +57,7 @@ where
 }
 
 impl<S, F, R, C> Retry<S, F, R, C> {
+    #[inline]
     fn plan<Req>(&self, request: &Req) -> Plan
     where
         F: Facts<Req>,
@@ -67,6 +67,8 @@ impl<S, F, R, C> Retry<S, F, R, C> {
     }
 
     /// Later attempts are made by a clone: the instance that is ready makes the first one.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn attempts<Req>(
         &self,
         sent: &R::Sent,
@@ -81,7 +83,7 @@ impl<S, F, R, C> Retry<S, F, R, C> {
     {
         Attempts {
             inner: self.inner.clone(),
-            shared: Arc::clone(&self.shared),
+            shared: self.shared.lease(),
             facts: self.facts.clone(),
             replay: self.replay.clone(),
             classify: self.classify.clone(),
