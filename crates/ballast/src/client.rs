@@ -56,7 +56,6 @@ type Stack<S, R> = Timeout<
 /// assert!(refused.is_err());
 /// # });
 /// ```
-#[must_use]
 pub fn http_client() -> HttpClient {
     HttpClient::with_replay(HttpReplay::new())
 }

@@ -21,5 +21,5 @@ use crate::HttpClient;
 /// # });
 /// ```
 pub fn reqwest_client() -> HttpClient<ReqwestReplay> {
-    HttpClient::with_replay(ReqwestReplay::default())
+    HttpClient::with_replay(ReqwestReplay)
 }

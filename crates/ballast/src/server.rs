@@ -34,7 +34,6 @@ type Stack<S> = Respond<Timeout<S, HttpFacts>>;
 /// assert_eq!(answer.status(), 504);
 /// # });
 /// ```
-#[must_use]
 pub fn http_server() -> HttpServer {
     HttpServer {
         respond: RespondLayer::new(),

@@ -10,7 +10,9 @@ use std::{
 
 use futures_util::FutureExt;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneService};
-use tower_ballast_core::{BoxError, Deadline, Enforcement, Ratio, Reason, Rejected, count, facts};
+use tower_ballast_core::{
+    BoxError, Deadline, Enforcement, Ratio, Reason, Rejected, clock, count, facts,
+};
 
 use crate::{CircuitBreakerLayer, Phase};
 
@@ -238,16 +240,16 @@ async fn a_wait_ends_at_its_limit_and_at_the_deadline() {
     let service = over(&layer);
     service.clone().oneshot("fail").await.unwrap_err();
 
-    let began = tokio::time::Instant::now();
+    let began = clock::now();
     let patient = tokio::spawn(service.clone().oneshot("ok"));
     let urgent = tokio::spawn(service.clone().oneshot("urgent"));
     tokio::task::yield_now().await;
     let third = service.clone().oneshot("ok").await;
     assert_eq!(reason(third), Some(Reason::CircuitOpen), "the line is full");
     assert_eq!(reason(urgent.await.unwrap()), Some(Reason::CircuitOpen));
-    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    assert_eq!(clock::now().since(began), Duration::from_secs(2));
     assert_eq!(reason(patient.await.unwrap()), Some(Reason::CircuitOpen));
-    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    assert_eq!(clock::now().since(began), Duration::from_secs(3));
     assert_eq!(layer.handle().standing().waiting, 0);
 }
 
@@ -271,14 +273,14 @@ async fn resetting_the_circuit_serves_everybody_in_line_at_once() {
     let layer = touchy().wait(Duration::from_secs(60), 10);
     let service = over(&layer);
     layer.handle().force_open();
-    let began = tokio::time::Instant::now();
+    let began = clock::now();
     let calls: Vec<_> = (0..10).map(|_| tokio::spawn(service.clone().oneshot("ok"))).collect();
     tokio::task::yield_now().await;
     layer.handle().reset();
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(clock::now().since(began), Duration::ZERO);
 }
 
 #[test]

@@ -63,12 +63,12 @@ mod tests {
     const NOW: Nanos = Nanos::from_nanos(1_000);
     const LIMIT: Duration = Duration::from_nanos(100);
 
-    fn due(in_nanos: u64) -> Option<Deadline> {
-        Some(Deadline::at(NOW + Duration::from_nanos(in_nanos)))
+    fn due(in_nanos: u64) -> Deadline {
+        Deadline::at(NOW + Duration::from_nanos(in_nanos))
     }
 
-    fn end(scope: Scope, deadline: Option<Deadline>, attempt: Option<Attempt>) -> u64 {
-        scope.bound(LIMIT, deadline, attempt).end(NOW).as_nanos() - NOW.as_nanos()
+    fn end(scope: Scope, deadline: impl Into<Option<Deadline>>, attempt: Option<Attempt>) -> u64 {
+        scope.bound(LIMIT, deadline.into(), attempt).end(NOW).as_nanos() - NOW.as_nanos()
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
     Attempt, BoxError, Deadline, Enforcement, Facts, Mark, Reason, Rejected, clock, facts,
@@ -52,10 +51,10 @@ fn reason<T>(outcome: Result<T, BoxError>) -> Option<Reason> {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_ends_at_its_limit_and_not_a_moment_earlier() {
     let service = TimeoutLayer::new(2 * SECOND).layer(service_fn(reply));
-    let began = Instant::now();
+    let began = clock::now();
     assert_eq!(service.clone().oneshot(Request::taking(1)).await.unwrap().takes, SECOND);
     assert_eq!(reason(service.oneshot(Request::taking(9)).await), Some(Reason::Timeout));
-    assert_eq!(began.elapsed(), 3 * SECOND);
+    assert_eq!(clock::now().since(began), 3 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,10 +92,10 @@ async fn an_earlier_deadline_on_the_request_is_kept() {
     let layer = TimeoutLayer::total(3 * SECOND).facts(known());
     let deadline = Some(Deadline::after(SECOND));
     let request = Request { deadline, ..Request::taking(2) };
-    let began = Instant::now();
+    let began = clock::now();
     let outcome = layer.layer(service_fn(reply)).oneshot(request).await;
     assert_eq!(reason(outcome), Some(Reason::DeadlinePassed));
-    assert_eq!(began.elapsed(), SECOND);
+    assert_eq!(clock::now().since(began), SECOND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,164 @@
+//! Exactly how often each layer allocates: never on the happy path, once for a refusal.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use allocation_counter::{AllocationInfo, measure};
+use bytes::Bytes;
+use http_body_util::{Empty, Full};
+use tower::{Layer, Service};
+use tower_ballast::{
+    circuit_breaker::WindowOf, core::clock, http::RespondLayer, http_client, http_server,
+    prelude::*,
+};
+
+/// Answers at once, and allocates nothing.
+#[derive(Debug, Clone)]
+struct Inner<T>(T);
+
+impl<R, T: Clone> Service<R> for Inner<T> {
+    type Response = T;
+    type Error = BoxError;
+    type Future = Ready<Result<T, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: R) -> Self::Future {
+        ready(Ok(self.0.clone()))
+    }
+}
+
+/// An HTTP response is not `Clone` for nothing: its header map is, and an empty one is free.
+#[derive(Debug, Clone)]
+struct Ok200;
+
+impl<R> Service<R> for Ok200 {
+    type Response = http::Response<Empty<Bytes>>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: R) -> Self::Future {
+        ready(Ok(http::Response::new(Empty::new())))
+    }
+}
+
+fn poll_to_end<S: Service<R>, R>(service: &mut S, request: R) -> Result<S::Response, S::Error> {
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(cx).is_ready());
+    match pin!(service.call(request)).poll(cx) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("these services answer at once"),
+    }
+}
+
+/// What one call allocates, after a few that may set something up once.
+fn of_a_call<S, R>(service: &mut S, request: impl Fn() -> R) -> AllocationInfo
+where
+    S: Service<R>,
+{
+    for _ in 0..10 {
+        let _ = poll_to_end(service, request());
+    }
+    let request = request();
+    let mut outcome = None;
+    let info = measure(|| outcome = Some(poll_to_end(service, request)));
+    drop(outcome);
+    info
+}
+
+fn happy<L>(layer: &L) -> u64
+where
+    L: Layer<Inner<()>>,
+    L::Service: Service<()>,
+{
+    of_a_call(&mut layer.layer(Inner(())), || ()).count_total
+}
+
+#[track_caller]
+fn assert_one_small_box(info: AllocationInfo) {
+    assert_eq!(info.count_total, 1);
+    assert!(info.bytes_total <= 64, "{} bytes", info.bytes_total);
+}
+
+#[test]
+fn a_timeout_allocates_nothing_and_its_refusal_one_box() {
+    let second = Duration::from_secs(1);
+    assert_eq!(happy(&TimeoutLayer::new(second)), 0);
+    assert_eq!(happy(&TimeoutLayer::total(second)), 0);
+
+    let passed = Deadline::at(clock::now());
+    let known = facts().deadline_from(move |(): &()| Some(passed));
+    let mut service = TimeoutLayer::new(second).facts(known).layer(Inner(()));
+    assert_one_small_box(of_a_call(&mut service, || ()));
+}
+
+#[test]
+fn a_circuit_breaker_allocates_nothing_and_its_refusal_one_box() {
+    assert_eq!(happy(&CircuitBreakerLayer::new()), 0);
+    assert_eq!(happy(&CircuitBreakerLayer::new().wait(Duration::from_secs(1), 10)), 0);
+    let calls = CircuitBreakerLayer::new().window(WindowOf::Calls(count::<100>()));
+    assert_eq!(happy(&calls), 0);
+
+    let open = CircuitBreakerLayer::new().name("payments");
+    open.handle().force_open();
+    assert_one_small_box(of_a_call(&mut open.layer(Inner(())), || ()));
+}
+
+#[test]
+fn a_retry_layer_allocates_nothing_while_the_first_attempt_succeeds() {
+    assert_eq!(happy(&RetryLayer::new(idempotent())), 0);
+    assert_eq!(happy(&RetryLayer::new(idempotent()).budget(Budget::unlimited())), 0);
+}
+
+#[test]
+fn the_stack_allocates_nothing() {
+    let stack = (
+        TimeoutLayer::total(Duration::from_secs(30)),
+        RetryLayer::new(idempotent()),
+        CircuitBreakerLayer::new(),
+        TimeoutLayer::new(Duration::from_secs(10)),
+    );
+    assert_eq!(happy(&stack), 0);
+}
+
+#[test]
+fn the_server_preset_allocates_only_for_the_deadline_it_writes_on_the_request() {
+    let request = || http::Request::new(Empty::<Bytes>::new());
+    let of_the_server = of_a_call(&mut http_server().layer(Ok200), request).count_total;
+    let of_an_extension = measure(|| {
+        let mut request = request();
+        request.extensions_mut().insert(Deadline::at(clock::now()));
+    });
+    assert_eq!(of_the_server, of_an_extension.count_total);
+}
+
+#[test]
+fn an_answer_in_place_of_an_error_states_its_count() {
+    let open = CircuitBreakerLayer::new();
+    open.handle().force_open();
+    let stack = (RespondLayer::new(), open);
+    let mut service = stack.layer(Ok200);
+    let info = of_a_call(&mut service, || http::Request::new(Full::<Bytes>::default()));
+    // The rejection's box, the header map's two tables, the body's text and its shared owner.
+    assert!(info.count_total <= 6, "{}", info.count_total);
+    let _: Result<(), Infallible> = Ok(());
+}
+
+#[test]
+fn a_client_preset_allocates_only_for_the_marks_and_the_spare_request() {
+    let request = || http::Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
+    let info = of_a_call(&mut http_client().layer(Ok200), request);
+    // Two extensions in two requests (the one that is sent, and the one kept for a retry).
+    assert!(info.count_total <= 10, "{}", info.count_total);
+}
