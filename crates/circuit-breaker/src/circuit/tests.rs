@@ -416,12 +416,11 @@ proptest! {
                     ][usize::from(what)];
                     circuit.settle(ended(epoch, verdict), now);
                 }
-                Step::Settle(..) => {}
                 Step::Wait(millis) => now = now + Duration::from_millis(millis),
                 Step::Force(0) => circuit.force_open(),
                 Step::Force(1) => circuit.force_closed(),
                 Step::Force(2) => circuit.reset(),
-                Step::Force(_) => {}
+                Step::Settle(..) | Step::Force(_) => {}
             }
             if circuit.phase() == Phase::HalfOpen {
                 let epoch = circuit.epoch();
