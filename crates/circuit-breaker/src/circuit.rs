@@ -5,28 +5,13 @@ use std::time::Duration;
 use tower_ballast_core::{FailureKind, Random, Reason, Verdict, clock::Nanos, window::Tally};
 
 use crate::{
+    decision::{Decision, Ended},
     phase::{Change, Phase, Tripped},
     recovery::Recovery,
     settings::Settings,
+    trials::{Trial, Trials},
     window::Window,
 };
-
-/// What a call may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
-    /// It may go, and its outcome counts for the state of this epoch.
-    Admit { epoch: u64 },
-    /// It may not. `after`: when the next one may, where that is known.
-    Refuse { reason: Reason, after: Option<Duration> },
-}
-
-/// A call that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) epoch: u64,
-    pub(crate) verdict: Verdict,
-    pub(crate) slow: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Circuit {
@@ -50,7 +35,7 @@ pub(crate) struct Circuit {
 enum State {
     Closed,
     Open { until: Nanos },
-    HalfOpen { trials: u32, successes: u32, since: Nanos },
+    HalfOpen(Trials),
     Recovering(Recovery),
     ForcedOpen,
     ForcedClosed,
@@ -75,7 +60,7 @@ impl Circuit {
         match self.state {
             State::Closed => Phase::Closed,
             State::Open { .. } => Phase::Open,
-            State::HalfOpen { .. } => Phase::HalfOpen,
+            State::HalfOpen(_) => Phase::HalfOpen,
             State::Recovering(_) => Phase::Recovering,
             State::ForcedOpen => Phase::ForcedOpen,
             State::ForcedClosed => Phase::ForcedClosed,
@@ -87,7 +72,7 @@ impl Circuit {
         match self.state {
             State::Open { .. } => Reason::CircuitOpen,
             State::ForcedOpen => Reason::CircuitForcedOpen,
-            State::HalfOpen { .. } => Reason::CircuitHalfOpen,
+            State::HalfOpen(_) => Reason::CircuitHalfOpen,
             State::Recovering(_) | State::Closed | State::ForcedClosed => Reason::CircuitRecovering,
         }
     }
@@ -151,8 +136,7 @@ impl Circuit {
     /// Whether a call may go.
     pub(crate) fn admit(&mut self, now: Nanos) -> Decision {
         if self.rests_until().is_some_and(|until| until <= now) {
-            let state = State::HalfOpen { trials: 0, successes: 0, since: now };
-            self.enter(state, Tripped::Rested, Duration::ZERO);
+            self.enter(State::HalfOpen(Trials::new(now)), Tripped::Rested, Duration::ZERO);
         }
         if matches!(self.state, State::Recovering(recovery) if recovery.is_over(now)) {
             self.close(Tripped::Recovered);
@@ -167,7 +151,7 @@ impl Circuit {
             State::ForcedOpen => {
                 Decision::Refuse { reason: Reason::CircuitForcedOpen, after: None }
             }
-            State::HalfOpen { .. } => self.admit_trial(now),
+            State::HalfOpen(_) => self.admit_trial(now),
             State::Recovering(recovery) => {
                 if recovery.admit(now) {
                     Decision::Admit { epoch }
@@ -179,20 +163,13 @@ impl Circuit {
     }
 
     fn admit_trial(&mut self, now: Nanos) -> Decision {
-        let (most, wanted) = (self.settings.trials.get(), self.settings.wanted());
-        let longest = self.settings.longest_trial;
-        let State::HalfOpen { trials, successes, since } = &mut self.state else {
+        let State::HalfOpen(trials) = &mut self.state else {
             unreachable!("only called while half-open");
         };
-        if *trials == 0 {
-            *since = now;
-        }
-        // No more than are wanted: in one instant exactly `most` calls reach the service.
-        if *trials < most && trials.saturating_add(*successes) < wanted.max(most) {
-            *trials += 1;
+        if trials.admit(now, &self.settings) {
             return Decision::Admit { epoch: self.epoch };
         }
-        let hung = *since + longest;
+        let hung = trials.hung_at(&self.settings);
         if hung > now {
             let after = Some(hung.since(now));
             return Decision::Refuse { reason: Reason::CircuitHalfOpen, after };
@@ -212,7 +189,7 @@ impl Circuit {
         }
         match self.state {
             State::Closed => self.settle_closed(ended, now),
-            State::HalfOpen { .. } => self.settle_trial(ended, now),
+            State::HalfOpen(_) => self.settle_trial(ended, now),
             State::Recovering(_) => self.settle_recovering(ended, now),
             State::Open { .. } | State::ForcedOpen | State::ForcedClosed => {}
         }
@@ -236,20 +213,14 @@ impl Circuit {
     }
 
     fn settle_trial(&mut self, ended: Ended, now: Nanos) {
-        let wanted = self.settings.wanted();
-        let State::HalfOpen { trials, successes, .. } = &mut self.state else {
-            return;
-        };
-        *trials = trials.saturating_sub(1);
-        match ended.verdict {
-            Verdict::Ignore { .. } => {}
-            Verdict::Success if !ended.slow => {
-                *successes += 1;
-                if *successes >= wanted {
-                    self.readmit(now);
-                }
+        let State::HalfOpen(trials) = &mut self.state else { return };
+        match trials.settle(ended, &self.settings) {
+            Trial::Undecided => {}
+            Trial::Succeeded => self.readmit(now),
+            Trial::Failed => {
+                let asked = ended.verdict.after().map(|after| after.delay);
+                self.open(now, Tripped::Trial, asked);
             }
-            verdict => self.open(now, Tripped::Trial, verdict.after().map(|after| after.delay)),
         }
     }
 

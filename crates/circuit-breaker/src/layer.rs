@@ -8,15 +8,8 @@ use crate::{
     service::CircuitBreaker,
     settings::{Settings, Slow, WindowOf},
     shared::Shared,
+    waits::{Refuse, Wait},
 };
-
-/// Callers are refused while the circuit is not closed. The default.
-#[derive(Debug, Clone, Copy)]
-pub struct Refuse(());
-
-/// Callers may wait for the circuit. Set by [`CircuitBreakerLayer::wait`].
-#[derive(Debug, Clone, Copy)]
-pub struct Wait(());
 
 /// Stops calling a service that keeps failing, and lets it recover gently.
 ///

@@ -106,6 +106,7 @@
 //! [`Rejected`]: tower_ballast_core::Rejected
 
 mod circuit;
+mod decision;
 mod future;
 mod handle;
 mod layer;
@@ -113,21 +114,25 @@ mod line;
 mod permit;
 mod phase;
 mod recovery;
+mod report;
 mod service;
 mod settings;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trials;
 mod wait;
 mod waiting;
+mod waits;
 mod window;
 
 pub use self::{
     future::ResponseFuture,
     handle::{CircuitBreakerHandle, Standing},
-    layer::{CircuitBreakerLayer, Refuse, Wait},
+    layer::CircuitBreakerLayer,
     phase::{Phase, Tripped},
     service::CircuitBreaker,
     settings::WindowOf,
     waiting::WaitingFuture,
+    waits::{Refuse, Wait},
 };

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use tower_ballast_core::{
-    Deadline, Lease, Spread,
+    Deadline, Lease, Rejected, Spread,
     clock::{self, Nanos},
     queue::Place,
 };
@@ -12,9 +12,13 @@ use crate::shared::{Refusal, Shared};
 
 /// What becomes of a call that may wait.
 pub(crate) enum Entry {
-    Go { epoch: u64 },
+    Go {
+        epoch: u64,
+    },
     Stand(Standing),
-    Refused(Refusal),
+    /// It may go although it was refused, and nothing is counted.
+    Free,
+    Refused(Rejected),
 }
 
 /// What is decided for a caller in line.
@@ -40,19 +44,24 @@ pub(crate) fn enter(shared: &Spread<Shared>, deadline: Option<Deadline>) -> Entr
         Ok(epoch) => return Entry::Go { epoch },
         Err(refusal) => refusal,
     };
+    if !shared.carries_out() {
+        shared.report(refusal, false);
+        return Entry::Free;
+    }
     let now = clock::now();
-    let place = shared.change_at(now, |locked, _| {
+    let (place, changed) = shared.change_at(now, |locked, _| {
         let settings = &locked.circuit.settings;
         let until = now + settings.longest_wait;
         let until = deadline.map_or(until, |deadline| until.min(deadline.moment()));
         let may = locked.line.len() < settings.most_waiting && until > now;
         may.then(|| (locked.line.join(), until))
     });
+    debug_assert!(changed.is_none(), "joining the line changes no state");
     match place {
         Some((place, until)) => {
             Entry::Stand(Standing { shared: shared.lease(), place: Some(place), until })
         }
-        None => Entry::Refused(refusal),
+        None => Entry::Refused(shared.report(refusal, true)),
     }
 }
 
@@ -70,7 +79,7 @@ impl Standing {
     /// nothing will be unless it is woken.
     pub(crate) fn look(&mut self, waker: &Waker) -> Result<Turn, Nanos> {
         let now = clock::now();
-        let (turn, next) = self.shared.change_at(now, |locked, now| {
+        let ((turn, next), changed) = self.shared.change_at(now, |locked, now| {
             let place = self.place.take().expect("a caller looks only while it stands in line");
             let refusal = if locked.line.is_first(&place) {
                 match locked.ask(now) {
@@ -91,6 +100,11 @@ impl Standing {
         if let Some(next) = next {
             next.wake();
         }
+        let admitted = match &turn {
+            Ok(Turn::Go { epoch }) => Some(epoch),
+            Ok(Turn::Over(_)) | Err(_) => None,
+        };
+        self.shared.tell_with(changed, admitted);
         turn
     }
 }

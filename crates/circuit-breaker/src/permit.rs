@@ -3,7 +3,7 @@ use tower_ballast_core::{
     clock::{self, Nanos},
 };
 
-use crate::{circuit::Ended, shared::Shared};
+use crate::{decision::Ended, shared::Shared};
 
 /// A call that was admitted. Whatever becomes of it, its outcome is taken in exactly once.
 #[derive(Debug)]
@@ -27,13 +27,18 @@ enum Stage {
 }
 
 impl Permit {
-    /// For a call that is about to be made: the inner service runs from now on.
+    /// For a call that is about to be made.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) fn new(shared: Lease<Shared>, epoch: u64, deadline: Option<Deadline>) -> Self {
+    pub(crate) fn new(shared: Lease<Shared>, epoch: u64) -> Self {
         let began = if shared.slow_above().is_some() { clock::now() } else { Nanos::ZERO };
-        let deadline = deadline.map_or(Nanos::MAX, Deadline::moment);
-        Self { shared, epoch, deadline, began, stage: Stage::Inside }
+        Self { shared, epoch, deadline: Nanos::MAX, began, stage: Stage::Outside }
+    }
+
+    /// By when the caller wants its answer.
+    #[inline]
+    pub(crate) fn due(&mut self, deadline: Option<Deadline>) {
+        self.deadline = deadline.map_or(Nanos::MAX, Deadline::moment);
     }
 
     pub(crate) const fn enter(&mut self) {

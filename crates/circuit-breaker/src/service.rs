@@ -7,7 +7,7 @@ use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Spread};
 use tower_service::Service;
 
 use crate::{
-    future::ResponseFuture, layer::Refuse, permit::Permit, shared::Shared, wait::Readiness,
+    future::ResponseFuture, permit::Permit, shared::Shared, wait::Readiness, waits::Refuse,
 };
 
 /// Stops calling the inner service while it keeps failing. Made by
@@ -62,9 +62,11 @@ where
         }
         match self.shared.admit() {
             Ok(epoch) => {
+                // From here on the permit gives back what was admitted, should a closure panic.
+                let mut permit = Permit::new(self.shared.lease(), epoch);
+                permit.due(self.facts.deadline(&request));
                 let kept = self.classify.keep(&request);
-                let deadline = self.facts.deadline(&request);
-                let permit = Permit::new(self.shared.lease(), epoch, deadline);
+                permit.enter();
                 let response = self.inner.call(request);
                 ResponseFuture::calling(response, Some(permit), self.classify.clone(), kept)
             }

@@ -12,14 +12,15 @@ use std::{
 
 use tokio::sync::watch;
 use tower_ballast_core::{
-    EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter, RetryAfter,
+    EnforcementCell, Random, Reason, Reporter,
     clock::{self, Nanos},
     queue::Line,
     window::Striped,
 };
 
 use crate::{
-    circuit::{Circuit, Decision, Ended},
+    circuit::Circuit,
+    decision::{Decision, Ended},
     phase::{Change, Phase},
     settings::Settings,
 };
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) enforcement: EnforcementCell,
     pub(crate) reporter: Reporter,
     phase: watch::Sender<Phase>,
-    random: Random,
+    pub(crate) random: Random,
 }
 
 #[derive(Debug)]
@@ -95,7 +96,9 @@ impl Shared {
         if word & OPEN != 0 && now < until {
             return Err(Refusal { reason: Reason::CircuitOpen, after: Some(until.since(now)) });
         }
-        self.change_at(now, Locked::admit)
+        let (admitted, changed) = self.change_at(now, Locked::admit);
+        self.tell_with(changed, admitted.as_ref().ok());
+        admitted
     }
 
     /// Takes in an outcome, without the lock while all is well.
@@ -119,7 +122,7 @@ impl Shared {
 
     #[cold]
     fn settle_at(&self, now: Nanos, ended: Ended) {
-        let next = self.change_at(now, |locked, now| {
+        let (next, changed) = self.change_at(now, |locked, now| {
             locked.circuit.settle(ended, now);
             // A place was given back, or the step has grown.
             locked.line.first_waker()
@@ -127,19 +130,24 @@ impl Shared {
         if let Some(next) = next {
             next.wake();
         }
+        self.tell(changed);
     }
 
     /// Changes the circuit under its lock, publishes what it allows now, then tells of it.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Locked, Nanos) -> T) -> T {
-        self.change_at(clock::now(), change)
+        let (result, changed) = self.change_at(clock::now(), change);
+        self.tell(changed);
+        result
     }
 
+    /// The same without telling; that is left to the caller, who first brings to safety what it
+    /// got: an observer may panic.
     #[inline(never)]
     pub(crate) fn change_at<T>(
         &self,
         now: Nanos,
         change: impl FnOnce(&mut Locked, Nanos) -> T,
-    ) -> T {
+    ) -> (T, Option<Change>) {
         let mut locked = self.lock();
         self.fold(&mut locked);
         let result = change(&mut locked, now);
@@ -149,10 +157,7 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
-        if let Some(changed) = changed {
-            self.tell(changed);
-        }
-        result
+        (result, changed)
     }
 
     fn fold(&self, locked: &mut Locked) {
@@ -230,28 +235,6 @@ impl Shared {
             let mut settings = locked.circuit.settings.clone();
             set(&mut settings);
             locked.circuit.configure(settings);
-        });
-    }
-
-    /// The rejection that a refusal becomes, if it is carried out.
-    pub(crate) fn reject(&self, refusal: Refusal) -> Option<Rejected> {
-        let rejected = Rejected::new(refusal.reason).layer(self.reporter.name());
-        let rejected = match refusal.after {
-            Some(after) => rejected.retry_after(RetryAfter::hint(after)),
-            None => rejected,
-        };
-        let carried_out = self.enforcement.carries_out(&self.random);
-        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
-        carried_out.then_some(rejected)
-    }
-
-    fn tell(&self, change: Change) {
-        self.reporter.tell(|| {
-            Event::new(EventKind::StateChanged)
-                .states(change.from.as_str(), change.to.as_str())
-                .reason(change.reason.as_str())
-                .delay(change.rest)
-                .sequence(change.sequence)
         });
     }
 

@@ -11,11 +11,11 @@ use tower_service::Service;
 
 use crate::{
     future::ResponseFuture,
-    layer::Wait,
     line::{self, Entry},
     permit::Permit,
     service::CircuitBreaker,
     waiting::{Slow, WaitingFuture},
+    waits::Wait,
 };
 
 /// What the inner service last said of itself to an instance that always answers ready.
@@ -58,26 +58,28 @@ where
             readiness => readiness,
         };
         let deadline = self.facts.deadline(&request);
-        let permit = if self.shared.enforcement.is_off() {
-            None
-        } else {
+        let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
+        let mut permit = None;
+        if !self.shared.enforcement.is_off() {
             match line::enter(&self.shared, deadline) {
-                Entry::Go { epoch } => Some(Permit::new(self.shared.lease(), epoch, deadline)),
+                Entry::Go { epoch } => permit = Some(Permit::new(self.shared.lease(), epoch)),
+                Entry::Free => {}
                 Entry::Stand(standing) => {
-                    let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
                     let slow = Slow::new(self.let_go(&readiness), request, classify, kept);
                     return WaitingFuture::standing(slow, standing, deadline);
                 }
-                Entry::Refused(refusal) => match self.shared.reject(refusal) {
-                    Some(rejected) => return ResponseFuture::rejected(rejected).into(),
-                    None => None,
-                },
+                Entry::Refused(rejected) => return ResponseFuture::rejected(rejected).into(),
             }
-        };
-        let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
+        }
+        if let Some(permit) = &mut permit {
+            permit.due(deadline);
+        }
         if !matches!(readiness, Readiness::Ready) {
             let slow = Slow::new(self.let_go(&readiness), request, classify, kept);
             return WaitingFuture::readying(slow, permit);
+        }
+        if let Some(permit) = &mut permit {
+            permit.enter();
         }
         let response = self.inner.call(request);
         ResponseFuture::calling(response, permit, classify, kept).into()

@@ -63,10 +63,7 @@ impl<S, F, C, K, R> WaitingFuture<S, F, C, K, R> {
         Self { state: State::Standing { slow: Some(slow), standing, deadline, timer: None } }
     }
 
-    pub(crate) fn readying(slow: Slow<S, C, K, R>, mut permit: Option<Permit>) -> Self {
-        if let Some(permit) = &mut permit {
-            permit.leave();
-        }
+    pub(crate) fn readying(slow: Slow<S, C, K, R>, permit: Option<Permit>) -> Self {
         Self { state: State::Readying { slow: Some(slow), permit } }
     }
 
@@ -96,16 +93,14 @@ where
                 StateProj::Standing { slow, standing, deadline, timer } => {
                     match ready!(poll_turn(standing, timer, cx)) {
                         Turn::Go { epoch } => {
-                            let mut permit = Permit::new(standing.lease(), epoch, *deadline);
-                            permit.leave();
+                            let mut permit = Permit::new(standing.lease(), epoch);
+                            permit.due(*deadline);
                             State::Readying { slow: slow.take(), permit: Some(permit) }
                         }
-                        Turn::Over(refusal) => match standing.shared().reject(refusal) {
-                            Some(rejected) => {
-                                State::Calling { response: ResponseFuture::rejected(rejected) }
-                            }
-                            None => State::Readying { slow: slow.take(), permit: None },
-                        },
+                        Turn::Over(refusal) => {
+                            let rejected = standing.shared().report(refusal, true);
+                            State::Calling { response: ResponseFuture::rejected(rejected) }
+                        }
                     }
                 }
                 StateProj::Readying { slow, permit } => {

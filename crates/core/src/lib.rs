@@ -37,12 +37,14 @@ mod enforcement;
 mod event;
 mod facts;
 mod name;
+mod observer;
 pub mod permit;
 mod priority;
 pub mod queue;
 mod random;
 mod rejected;
 mod replay;
+mod reporter;
 mod spread;
 mod sync;
 mod value;
@@ -54,16 +56,18 @@ pub use self::{
     budget::Budget,
     deadline::Deadline,
     enforcement::{Enforcement, EnforcementCell},
-    event::{Both, Event, EventKind, Observer, Reporter, SharedObserver},
+    event::{Event, EventKind},
     facts::{
         Attempt, AttemptFrom, CostFrom, DeadlineFrom, Facts, Idempotent, Key, KeyFrom, Known, Mark,
         MarkWith, PriorityFrom, RepeatableIf, facts, idempotent,
     },
     name::Name,
+    observer::{Both, Observer, SharedObserver},
     priority::Priority,
     random::Random,
     rejected::{BoxError, Reason, Rejected},
     replay::{ByClone, Replay},
+    reporter::Reporter,
     spread::{Lease, Spread},
     value::{Invalid, Multiplier, Ratio, count},
     verdict::{ByResult, Classify, FailureKind, RetryAfter, Retryable, Verdict, judge},
