@@ -1,0 +1,88 @@
+//! HTTP and gRPC meaning for the tower-ballast layers.
+//!
+//! Layers of tower-ballast treat requests and responses as opaque. This crate is what they need to
+//! know of HTTP: which requests may be sent twice, which answers are failures, what a client is
+//! told in place of an error, and how a body is kept for another attempt.
+//!
+//! ```text
+//!   client ──► RespondLayer ──► your layers ──► service           on a server:
+//!          ◄── 503 + Retry-After ◄── Err(..)                      errors become answers
+//!
+//!   caller ──► retry ──────────► breaker ──► hyper, tonic, reqwest     on a client:
+//!               │ Idempotent      │ HttpClassify                       strategies for
+//!               │ HttpReplay      │                                    the layers
+//!               │ HttpClassify
+//! ```
+//!
+//! | for | there is |
+//! |---|---|
+//! | answering in place of errors | [`RespondLayer`] |
+//! | what an outcome means | [`HttpClassify`] |
+//! | what may be known of a request | [`HttpFacts`], and [`Idempotent`] for retries |
+//! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
+//! | `Retry-After` | [`read_retry_after`], [`write_retry_after`] |
+//! | request and response types of your own | [`HttpRequest`], [`HttpResponse`] |
+//!
+//! # On a server
+//!
+//! Put [`RespondLayer`] outermost. Whatever is inside may refuse or fail; the client gets a proper
+//! answer and learns nothing that it should not.
+//!
+//! ```
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_ballast_http::RespondLayer;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let app: Router = Router::new().route("/", get(async || "hello")).layer(
+//!     ServiceBuilder::new()
+//!         .layer(RespondLayer::new().on_event(|event| eprintln!("{event}")))
+//!         .load_shed(), // Or any layer that refuses by an error.
+//! );
+//!
+//! let request = Request::get("/").body(Body::empty()).unwrap();
+//! assert_eq!(app.oneshot(request).await.unwrap().status(), 200);
+//! # });
+//! ```
+//!
+//! # On a client
+//!
+//! Give the strategies to the layers: `RetryLayer::new(Idempotent::new())` asks which requests may
+//! be repeated, `.replay(HttpReplay::new())` keeps their bodies, `.classify_with(HttpClassify::new())`
+//! decides what is a failure, for breakers as well. The presets of `tower-ballast` do it for you.
+//!
+//! # gRPC
+//!
+//! A request or response is one of gRPC when its content type says so. Statuses are understood
+//! where they are in the head of the response, refusals are answered in gRPC's own words, and
+//! `grpc-timeout`, `grpc-retry-pushback-ms` and `grpc-previous-rpc-attempts` are read or written. Nothing
+//! here depends on tonic.
+//!
+//! # Features
+//!
+//! None is on by default. `hyper-util` and `h2` teach [`HttpClassify`] which errors prove that a
+//! request was never sent; `reqwest` does the same for reqwest's and adds its types to the views,
+//! and `ReqwestReplay`.
+
+mod classify;
+mod facts;
+mod grpc;
+mod idempotent;
+mod replay;
+#[cfg(feature = "reqwest")]
+mod reqwest_types;
+pub mod respond;
+mod retry_after;
+mod view;
+
+#[cfg(feature = "reqwest")]
+pub use self::reqwest_types::ReqwestReplay;
+pub use self::{
+    classify::HttpClassify,
+    facts::HttpFacts,
+    idempotent::Idempotent,
+    replay::{HttpReplay, ReplayBody, SpareRequest},
+    respond::{Respond, RespondBody, RespondLayer},
+    retry_after::{read_retry_after, write_retry_after},
+    view::{HttpRequest, HttpResponse},
+};
