@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower_ballast::{
+    HttpClassify, HttpReplay, Idempotent, RespondLayer, http_client, http_server, prelude::*,
+};
+use tower_ballast_test::{laws, laws::Trip};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+type Body = Full<Bytes>;
+
+/// A number as a request.
+fn request(number: u32) -> Request<Body> {
+    Request::get(format!("/{number}")).body(Body::from("ping")).expect("a number makes a path")
+}
+
+/// What the inner service answers to it, in a field.
+fn response<B>(request: &Request<B>) -> Response<Body> {
+    let number = &request.uri().path()[1..];
+    Response::builder()
+        .header("number", number)
+        .body(Body::from("pong"))
+        .expect("a path makes a field")
+}
+
+fn read<B>(response: &Response<B>) -> Option<u32> {
+    response.headers().get("number")?.to_str().ok()?.parse().ok()
+}
+
+laws! {
+    mod respond;
+    layer: RespondLayer::new,
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<tower_ballast_http::RespondBody<Body>>,
+}
+
+laws! {
+    mod respond_of_a_proxy;
+    layer: || RespondLayer::new().proxy(),
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<tower_ballast_http::RespondBody<Body>>,
+}
+
+laws! {
+    mod respond_around_a_breaker;
+    layer: || tower::ServiceBuilder::new()
+        .layer(RespondLayer::new())
+        .layer(CircuitBreakerLayer::new().classify_with(HttpClassify::new()))
+        .into_inner(),
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<tower_ballast_http::RespondBody<Body>>,
+    trip: Trip::Failing(20),
+    rest: HOUR,
+}
+
+laws! {
+    mod retry_with_replayed_bodies;
+    layer: || RetryLayer::new(Idempotent::new())
+        .replay(HttpReplay::new())
+        .classify_with(HttpClassify::new()),
+    readiness: first_attempt,
+    request: request,
+    response: response::<tower_ballast_http::ReplayBody<Body>>,
+    read: read::<Body>,
+}
+
+laws! {
+    mod server_preset;
+    layer: http_server,
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<tower_ballast_http::RespondBody<Body>>,
+}
+
+laws! {
+    mod client_preset;
+    layer: http_client,
+    readiness: first_attempt,
+    request: request,
+    response: response::<tower_ballast_http::ReplayBody<Body>>,
+    read: read::<Body>,
+    rest: HOUR,
+}
