@@ -1,0 +1,107 @@
+//! Measures the layers beside their peers and writes what it finds.
+
+mod breaker;
+mod counting;
+mod harness;
+mod report;
+mod retry;
+mod services;
+mod stack;
+mod timeout;
+
+use std::{env, fs, process::ExitCode, time::Duration};
+
+use harness::Case;
+
+const USAGE: &str = "\
+Usage: peers [--smoke | --out FILE | --only TEXT]
+
+  --smoke      each case for an instant
+  --out FILE   writes the page as well
+  --only TEXT  the cases whose name contains TEXT, and what they are compared with, for 10 seconds
+";
+const TIME: Duration = Duration::from_secs(120);
+const ONLY: Duration = Duration::from_secs(10);
+const SMOKE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => run(cases(), TIME, None),
+        ["--smoke"] => run(cases(), SMOKE, None),
+        ["--out", file] => run(cases(), TIME, Some(file)),
+        ["--only", text] => run(named(text), ONLY, None),
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    [
+        retry::cases(),
+        breaker::cases(),
+        timeout::cases(),
+        stack::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The cases whose name contains `text`, and those that they are compared with.
+fn named(text: &str) -> Vec<Case> {
+    let mut wanted: Vec<&str> = Vec::new();
+    let mut found: Vec<&str> = cases()
+        .iter()
+        .map(|case| case.name)
+        .filter(|name| name.contains(text))
+        .collect();
+    while !found.is_empty() {
+        wanted.append(&mut found);
+        found = cases()
+            .iter()
+            .filter(|case| wanted.contains(&case.name))
+            .filter_map(|case| Some(case.against?.0))
+            .filter(|name| !wanted.contains(name))
+            .collect();
+    }
+    cases()
+        .into_iter()
+        .filter(|case| wanted.contains(&case.name))
+        .collect()
+}
+
+fn run(cases: Vec<Case>, time: Duration, file: Option<&str>) -> ExitCode {
+    let circumstances = report::circumstances();
+    let (findings, rounds) = harness::measure(cases, time);
+    let circumstances = format!(
+        "{circumstances}- Load after the run: {}\n- Rounds: {rounds}\n",
+        report::load()
+    );
+    let table = report::table(&findings);
+    let page = format!("{}\n{circumstances}\n{table}", INTRODUCTION);
+    print!("{circumstances}\n{table}");
+    match file.map(|file| (file, fs::write(file, page))) {
+        None | Some((_, Ok(()))) => ExitCode::SUCCESS,
+        Some((file, Err(error))) => {
+            eprintln!("{file}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const INTRODUCTION: &str = "\
+# The layers beside their peers
+
+Written by `cargo xtask bench`. Each case is `ready().await.call().await` on a current-thread runtime
+over a service that does nothing; `ns` is the median of one call, allocations are exact. All cases
+run in short batches in turn, and a ratio is the median of the ratios within the rounds: compare
+those, as times drift with the machine. Our layers read tokio's clock, which is not paused here and
+so costs as much as `std::time::Instant`; a closed breaker with a count window and a timeout whose
+inner future is ready read none. tower-resilience is built with its default features, which leave
+its metrics out. Two threads count only when `tower retry, two threads, nothing shared` reaches its
+bar: it shows whether the machine had both cores free.
+";
