@@ -1,0 +1,100 @@
+//! A reverse proxy under protection, and a storm to show what that is worth.
+//!
+//! ```text
+//! cargo run --release --example gateway             the storm: protection off, then on
+//! cargo run --release --example gateway -- --help   protects an upstream of yours
+//! ```
+//!
+//! ```text
+//!   load.rs  ---->  listener  ---->  protection.rs  ---->  upstream.rs
+//!   callers         one port         proxy + layers        workers, queue, weather
+//!      |                                                       |
+//!      +--------------------->  report.rs  <-------------------+
+//! ```
+
+use std::{process::ExitCode, time::Duration};
+
+mod args;
+mod figures;
+#[path = "../shared/listener.rs"]
+mod listener;
+mod load;
+mod protection;
+#[allow(dead_code, reason = "shared with others, who set what this one leaves at its default")]
+#[path = "../shared/proxy/mod.rs"]
+mod proxy;
+mod report;
+mod storm;
+mod upstream;
+
+use args::{Command, HELP, Protect};
+use listener::Listener;
+use protection::Protection;
+use proxy::Proxy;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match args::parse(std::env::args().skip(1)) {
+        Ok(Command::Help) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Demonstrate) => demonstrate().await,
+        Ok(Command::Protect(protect)) => serve(protect).await,
+        Err(mistake) => Err(format!("{mistake}\nTry --help.")),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("gateway: {error}");
+        ExitCode::from(2)
+    })
+}
+
+/// The same storm twice, and a table of both.
+async fn demonstrate() -> Result<ExitCode, String> {
+    println!("{}", report::opening());
+    let mut runs = Vec::new();
+    for protection in [Protection::Off, Protection::On] {
+        println!("{}", report::heading(protection));
+        let run = storm::run(&storm::STORM, protection, |phase, at, answered| {
+            println!("{}", report::second(phase, at, answered));
+        });
+        runs.push(run.await.map_err(|error| format!("no port on loopback: {error}"))?);
+    }
+    let [off, on] = runs.as_slice() else { unreachable!("there were two runs") };
+    println!("{}", report::table(off, on));
+    let promises = figures::promises(on);
+    println!("{}", report::verdict(&promises));
+    Ok(ExitCode::from(u8::from(promises.iter().any(|promise| !promise.kept))))
+}
+
+/// Protects somebody's upstream until interrupted.
+async fn serve(Protect { listen, upstream, trusted }: Protect) -> Result<ExitCode, String> {
+    let listener = Listener::bind(listen).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let interruption = interruption();
+    println!("listening on http://{}, protecting http://{upstream}", listener.address());
+    let gateway = protection::guard(Proxy::new(upstream).trusted(trusted));
+    let drained = listener.drain(Duration::from_secs(10)).serve(gateway, interruption).await;
+    println!("{}", if drained { "drained" } else { "stopped; some requests took too long" });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ready at the first ctrl-c or SIGTERM after this call.
+fn interruption() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let mut signals = {
+        use tokio::signal::unix::{SignalKind, signal};
+        [SignalKind::interrupt(), SignalKind::terminate()]
+            .map(|kind| signal(kind).expect("both signals can be caught"))
+    };
+    async move {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut signals;
+            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        println!("no new connections; running requests may end");
+    }
+}

@@ -1,0 +1,134 @@
+//! The gateway itself, with the protection off and on.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+};
+use http::{Request, Response, StatusCode, uri::Authority};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::{error::Elapsed, sleep, timeout};
+use tower::{BoxError, Layer, ServiceBuilder, service_fn};
+use tower_ballast::{Backoff, HttpClient, HttpReplay, RespondLayer, circuit_breaker::WindowOf};
+
+use super::proxy::Proxy;
+
+/// Whether the layers are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protection {
+    Off,
+    On,
+}
+
+/// How long one attempt may take, on both sides of the comparison.
+pub(crate) const ATTEMPT: Duration = Duration::from_millis(400);
+
+/// How often a request is sent at most, on both sides.
+pub(crate) const ATTEMPTS: usize = 3;
+
+/// The pause of the unprotected gateway before it tries again.
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
+
+/// The gateway of the storm.
+pub(crate) fn gateway(protection: Protection, upstream: Authority) -> Router {
+    let proxy = Proxy::new(upstream);
+    match protection {
+        Protection::Off => bare(proxy),
+        Protection::On => protected(proxy, quick()),
+    }
+}
+
+/// The gateway in front of somebody's upstream, with the defaults.
+pub(crate) fn guard(proxy: Proxy) -> Router {
+    protected(proxy, tower_ballast::http_client())
+}
+
+/// The client's preset with times of a tenth, so that a storm fits into half a minute. Attempts and
+/// requests have no more time than in the unprotected gateway, for a fair comparison.
+fn quick() -> HttpClient {
+    let millis = Duration::from_millis;
+    tower_ballast::http_client()
+        .deadline(|layer| layer.limit(millis(1300)))
+        .retry(|layer| layer.backoff(Backoff::exponential(millis(10)).cap(millis(500))))
+        .circuit(|layer| {
+            let layer = layer.window(WindowOf::Time(millis(3000)));
+            layer.rest(millis(500)).longest_rest(millis(6000)).longest_trial(millis(1000))
+        })
+        .attempt(|layer| layer.limit(ATTEMPT))
+}
+
+/// The presets around the proxy: one for the server's side, one for the client's.
+fn protected(proxy: Proxy, preset: HttpClient) -> Router {
+    // Kept bodies could be sent twice. A proxy repeats nothing once a byte of a body has gone on.
+    let preset = preset.retry(|layer| layer.replay(HttpReplay::new().cap(0)));
+    let client = ServiceBuilder::new().layer(preset).service(client());
+    let proxy = service_fn(move |request| {
+        let (proxy, client) = (proxy.clone(), client.clone());
+        async move { proxy.forward(client, request).await }
+    });
+    let server = tower_ballast::http_server().respond(RespondLayer::proxy);
+    Router::new().fallback_service(server.layer(proxy))
+}
+
+/// What a service does by habit: a limit for each attempt, and three of them.
+fn bare(proxy: Proxy) -> Router {
+    let client = client();
+    Router::new().fallback_service(service_fn(move |request| {
+        let (proxy, client) = (proxy.clone(), client.clone());
+        async move {
+            let persistent = service_fn(|request| persist(&client, request));
+            Ok::<_, std::convert::Infallible>(
+                proxy.forward(persistent, request).await.unwrap_or_else(|error| apologise(&*error)),
+            )
+        }
+    }))
+}
+
+async fn persist(
+    client: &Client<HttpConnector, Body>,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, BoxError> {
+    let attempt =
+        async |request| Ok::<_, BoxError>(timeout(ATTEMPT, client.request(request)).await??);
+    let (head, body) = request.into_parts();
+    if body.is_end_stream() {
+        for _ in 1..ATTEMPTS {
+            match attempt(Request::from_parts(head.clone(), Body::empty())).await {
+                Ok(response) if is_final(response.status()) => return Ok(response),
+                _ => sleep(PAUSE).await,
+            }
+        }
+    }
+    attempt(Request::from_parts(head, body)).await
+}
+
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
+}
+
+fn apologise(error: &(dyn std::error::Error + 'static)) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() =
+        if error.is::<Elapsed>() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
+    response
+}
+
+/// hyper-util's client, without the retry of its own: two that retry multiply.
+fn client<B>() -> Client<HttpConnector, B>
+where
+    B: HttpBody<Data = Bytes> + Send,
+{
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(Duration::from_secs(1)));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(5))
+        .retry_canceled_requests(false)
+        .build(connector)
+}

@@ -1,0 +1,120 @@
+//! The command line, by function and by the built program.
+
+use std::{net::TcpListener, process::Output, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    time::timeout,
+};
+
+use super::args::{self, HELP, Protect};
+use crate::examples::program;
+
+fn parse(line: &str) -> Result<args::Command, String> {
+    args::parse(line.split_whitespace().map(str::to_owned))
+}
+
+#[test]
+fn without_arguments_there_is_a_demonstration() {
+    assert_eq!(parse(""), Ok(args::Command::Demonstrate));
+}
+
+#[test]
+fn an_address_and_a_url_make_a_gateway() {
+    let expected = Protect {
+        listen: "127.0.0.1:8080".parse().unwrap(),
+        upstream: "localhost:9000".parse().unwrap(),
+        trusted: vec!["::1".parse().unwrap()],
+    };
+    let expected = Ok(args::Command::Protect(expected));
+    assert_eq!(
+        parse("--listen 127.0.0.1:8080 --upstream http://localhost:9000/ --trust ::1"),
+        expected
+    );
+    assert_eq!(
+        parse("--trust=::1 --upstream=http://localhost:9000 --listen=127.0.0.1:8080"),
+        expected
+    );
+}
+
+#[test]
+fn a_mistake_is_named() {
+    for (line, named) in [
+        ("--nonsense", "--nonsense"),
+        ("nonsense", "nonsense"),
+        ("--listen", "--listen needs a value"),
+        ("--listen --upstream http://a", "--listen needs a value"),
+        ("--listen 127.0.0.1:8080 --upstream", "--upstream needs a value"),
+        ("--listen 127.0.0.1:8080", "--upstream URL is missing"),
+        ("--upstream http://a", "--listen ADDR is missing"),
+        ("--trust ::1", "--listen ADDR is missing"),
+        ("--listen 127.0.0.1 --upstream http://a", "`127.0.0.1` is not an IP address and port"),
+        ("--listen 127.0.0.1:99999 --upstream http://a", "`127.0.0.1:99999`"),
+        ("--listen 127.0.0.1:1 --listen 127.0.0.1:2", "--listen is given twice"),
+        ("--listen 127.0.0.1:1 --upstream nonsense", "`nonsense` is not a URL"),
+        ("--listen 127.0.0.1:1 --upstream https://a", "TLS"),
+        ("--listen 127.0.0.1:1 --upstream ftp://a", "not an HTTP URL"),
+        ("--listen 127.0.0.1:1 --upstream http://a/path", "has a path"),
+        ("--listen 127.0.0.1:1 --upstream http://u@a", "host and port"),
+        ("--listen 127.0.0.1:1 --upstream http://a:99999", "host and port"),
+        ("--listen 127.0.0.1:1 --upstream http://a --trust b", "`b` is not an IP address"),
+    ] {
+        let mistake = parse(line).unwrap_err();
+        assert!(mistake.contains(named), "{line} -> {mistake}");
+    }
+}
+
+#[tokio::test]
+async fn help_explains_and_succeeds() {
+    let output = gateway(&["--help"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), HELP);
+}
+
+#[tokio::test]
+async fn a_mistake_ends_with_2_and_a_sentence() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = holder.local_addr().unwrap().to_string();
+    for args in [
+        vec!["--nonsense"],
+        vec!["--listen"],
+        vec!["--listen", "here", "--upstream", "http://127.0.0.1:1"],
+        vec!["--listen", "203.0.113.1:1", "--upstream", "http://127.0.0.1:1"],
+        vec!["--listen", &busy, "--upstream", "http://127.0.0.1:1"],
+    ] {
+        let output = gateway(&args).await;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.starts_with("gateway: "), "{args:?}: {error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_gateway_drains_and_ends_well() {
+    let mut child = Command::new(program("gateway").await)
+        .args(["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap();
+    assert!(first.starts_with("listening on http://127.0.0.1:"), "{first}");
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let ended = timeout(Duration::from_secs(30), child.wait()).await.expect("it ends").unwrap();
+    assert!(ended.success(), "{ended}");
+    let mut last = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        last = line;
+    }
+    assert_eq!(last, "drained");
+}
+
+async fn gateway(args: &[&str]) -> Output {
+    let output = Command::new(program("gateway").await).args(args).kill_on_drop(true).output();
+    timeout(Duration::from_secs(60), output).await.expect("it ends").expect("it starts")
+}

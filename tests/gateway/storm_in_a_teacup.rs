@@ -1,0 +1,44 @@
+//! The whole demonstration, in short: nothing here depends on how fast the machine is.
+
+use std::time::Duration;
+
+use super::{
+    figures,
+    load::Outcome,
+    protection::Protection,
+    report,
+    storm::{self, Phase},
+    upstream::Weather,
+};
+
+const TEACUP: [Phase; 4] = [
+    Phase { name: "calm", weather: Weather::Calm, length: Duration::from_millis(400) },
+    Phase { name: "errors", weather: Weather::Errors, length: Duration::from_millis(300) },
+    Phase { name: "outage", weather: Weather::Outage, length: Duration::from_millis(800) },
+    Phase { name: "recovery", weather: Weather::Calm, length: Duration::from_millis(300) },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_runs_go_from_end_to_end() {
+    let mut runs = Vec::new();
+    for protection in [Protection::Off, Protection::On] {
+        let seconds = std::sync::Mutex::new(Vec::new());
+        let run = storm::run(&TEACUP, protection, |phase, at, answered| {
+            seconds.lock().unwrap().push(report::second(phase, at, answered));
+        });
+        let run = run.await.unwrap();
+        assert_eq!(seconds.into_inner().unwrap().len(), TEACUP.len(), "{protection:?}");
+        for (number, phase) in TEACUP.iter().enumerate() {
+            assert!(run.samples.iter().any(|sample| sample.phase == number), "{}", phase.name);
+        }
+        assert!(run.samples.iter().any(|sample| sample.outcome == Outcome::Good), "{protection:?}");
+        assert!(run.calls > 0);
+        runs.push(run);
+    }
+    let table = report::table(&runs[0], &runs[1]);
+    for phase in TEACUP {
+        assert!(table.contains(phase.name), "{table}");
+    }
+    let promises = figures::promises(&runs[1]);
+    assert_eq!(report::verdict(&promises).lines().count(), 1 + promises.len());
+}

@@ -1,0 +1,10 @@
+//! The tests of the workspace as a whole.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails, as it should")]
+
+mod allocations;
+mod architecture;
+mod examples;
+mod gateway;
+mod http_layers;
+mod laws;
+mod served;
