@@ -1,0 +1,9 @@
+//! The meaning of HTTP and gRPC over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod errors;
+mod replay;
+mod respond;
+mod retry;
+mod wire;
