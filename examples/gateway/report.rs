@@ -97,7 +97,7 @@ pub(crate) fn verdict(promises: &[Promise]) -> String {
 fn caption() -> String {
     format!(
         "  good: the right answer, whole. p50, p99: the time to any answer, good or bad.\n  \
-           calls per request: below 1, because what is refused is not sent.\n  \
+           calls per request: less than one where some requests are refused and never sent.\n  \
            time to recover: until the first second with {:.0} % good answers.\n  \
            off: what a service does by habit; reads are sent up to {ATTEMPTS} times, {} ms apart, with {} ms\n  \
            for each. on: the presets http_server and http_client, with the same {} ms, and their\n  \

@@ -2,7 +2,7 @@ use tower_ballast_http::ReqwestReplay;
 
 use crate::HttpClient;
 
-/// Protects a [`reqwest::Client`]: the same stack as [`http_client`](crate::http_client).
+/// Protects a `reqwest::Client`: the same stack as [`http_client`](crate::http_client).
 ///
 /// A request is repeated when reqwest can clone it, which means that its body is no stream.
 /// reqwest retries some requests on its own; make the client with a retry policy of `never` to

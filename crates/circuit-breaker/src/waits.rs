@@ -4,6 +4,6 @@
 #[derive(Debug, Clone, Copy)]
 pub struct Refuse(());
 
-/// Callers may wait for the circuit. Set by [`CircuitBreakerLayer::wait`].
+/// Callers may wait for the circuit. Set by [`CircuitBreakerLayer::wait`](crate::CircuitBreakerLayer::wait).
 #[derive(Debug, Clone, Copy)]
 pub struct Wait(());
