@@ -3,7 +3,8 @@
 use std::{net::TcpListener, process::Output, process::Stdio, time::Duration};
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     process::Command,
     time::timeout,
 };
@@ -93,25 +94,34 @@ async fn a_mistake_ends_with_2_and_a_sentence() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_gateway_drains_and_ends_well() {
+async fn an_interrupted_gateway_lets_a_running_request_end() {
+    let origin = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", origin.local_addr().unwrap());
     let mut child = Command::new(program("gateway").await)
-        .args(["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1"])
+        .args(["--listen", "127.0.0.1:0", "--upstream", &upstream])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = lines.next_line().await.unwrap().unwrap();
-    assert!(first.starts_with("listening on http://127.0.0.1:"), "{first}");
+    let address = first.strip_prefix("listening on http://").unwrap().split(',').next().unwrap();
+
+    let mut caller = TcpStream::connect(address).await.unwrap();
+    caller.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let (mut running, _) = origin.accept().await.unwrap();
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let stopping = lines.next_line().await.unwrap().unwrap();
+    assert!(stopping.starts_with("no new connections"), "{stopping}");
+
+    running.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok"), "{answer}");
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "drained");
     let ended = timeout(Duration::from_secs(30), child.wait()).await.expect("it ends").unwrap();
     assert!(ended.success(), "{ended}");
-    let mut last = String::new();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        last = line;
-    }
-    assert_eq!(last, "drained");
 }
 
 async fn gateway(args: &[&str]) -> Output {

@@ -7,7 +7,10 @@ use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Spread};
 use tower_service::Service;
 
 use crate::{
-    future::ResponseFuture, permit::Permit, shared::Shared, wait::Readiness, waits::Refuse,
+    future::ResponseFuture,
+    permit::Permit,
+    shared::Shared,
+    waits::{Readiness, Refuse},
 };
 
 /// Stops calling the inner service while it keeps failing. Made by

@@ -15,22 +15,8 @@ use crate::{
     permit::Permit,
     service::CircuitBreaker,
     waiting::{Slow, WaitingFuture},
-    waits::Wait,
+    waits::{Readiness, Wait},
 };
-
-/// What the inner service last said of itself to an instance that always answers ready.
-#[derive(Debug, Default)]
-pub(crate) enum Readiness {
-    /// It was not asked.
-    #[default]
-    Unknown,
-    /// It is ready: this very instance may be called, once.
-    Ready,
-    /// It was asked and is not ready; it may hold a place somewhere.
-    Polled,
-    /// It failed.
-    Failed(BoxError),
-}
 
 impl<S, C, F, R> Service<R> for CircuitBreaker<S, C, F, Wait>
 where

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tower_ballast_core::{Enforcement, Event, Name, Observer};
 use tower_layer::Layer;
 
-use crate::{TimeoutHandle, bound::Scope, handle::Shared, service::Timeout};
+use crate::{TimeoutHandle, bound::Scope, handle::Shared, limits::LimitFrom, service::Timeout};
 
 /// Bounds how long an attempt, or a whole request, may take.
 ///
@@ -135,33 +135,5 @@ impl<S, F: Clone, L: Clone> Layer<S> for TimeoutLayer<F, L> {
             facts: self.facts.clone(),
             limits: self.limits.clone(),
         }
-    }
-}
-
-/// The limit that one request has of its own. `()` has none.
-pub trait Limits<R> {
-    /// The request's own limit.
-    fn limit(&self, request: &R) -> Option<Duration>;
-}
-
-impl<R> Limits<R> for () {
-    fn limit(&self, _: &R) -> Option<Duration> {
-        None
-    }
-}
-
-/// Asks a closure. Made by [`TimeoutLayer::limit_from`].
-#[derive(Clone, Copy)]
-pub struct LimitFrom<P>(P);
-
-impl<P> std::fmt::Debug for LimitFrom<P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LimitFrom")
-    }
-}
-
-impl<R, P: Fn(&R) -> Option<Duration>> Limits<R> for LimitFrom<P> {
-    fn limit(&self, request: &R) -> Option<Duration> {
-        (self.0)(request)
     }
 }

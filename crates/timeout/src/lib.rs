@@ -64,6 +64,7 @@ mod bound;
 mod future;
 mod handle;
 mod layer;
+mod limits;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ mod tests;
 pub use self::{
     future::ResponseFuture,
     handle::TimeoutHandle,
-    layer::{LimitFrom, Limits, TimeoutLayer},
+    layer::TimeoutLayer,
+    limits::{LimitFrom, Limits},
     service::Timeout,
 };

@@ -10,7 +10,7 @@ use crate::{
     bound::{Bound, Scope},
     future::ResponseFuture,
     handle::Shared,
-    layer::Limits,
+    limits::Limits,
 };
 
 /// Bounds how long the inner service may take. Made by [`TimeoutLayer`](crate::TimeoutLayer).
