@@ -6,6 +6,9 @@
 
 #![cfg(ballast_loom)]
 
+#[path = "loom/line.rs"]
+mod line;
+
 use std::sync::Arc;
 
 use loom::{model, sync::Mutex, thread};
