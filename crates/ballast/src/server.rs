@@ -17,6 +17,8 @@ type Stack<S> = Respond<Timeout<S, HttpFacts>>;
 /// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json with Retry-After, gRPC statuses for gRPC |
 /// | [`TimeoutLayer::total`] | gives each request a deadline, 30 s unless it brings an earlier one, and refuses it when that has passed |
 ///
+/// A request costs the allocations of the one extension that its deadline is written into.
+///
 /// The error of the protected service is [`Infallible`](std::convert::Infallible), so
 /// `axum::Router::layer` takes it as it is.
 ///
