@@ -9,7 +9,7 @@ use std::{
 use super::{
     figures::{Fare, Promise, RECOVERED},
     load::{Outcome, Sample},
-    protection::{ATTEMPT, ATTEMPTS, PAUSE, Protection},
+    protection::{ATTEMPT, ATTEMPTS, PAUSE, Protection, WHOLE},
     storm::{Phase, RATE, Run},
     upstream::{QUEUE, WORK, WORKERS},
 };
@@ -100,12 +100,13 @@ fn caption() -> String {
            calls per request: less than one where some requests are refused and never sent.\n  \
            time to recover: until the first second with {:.0} % good answers.\n  \
            off: what a service does by habit; reads are sent up to {ATTEMPTS} times, {} ms apart, with {} ms\n  \
-           for each. on: the presets http_server and http_client, with the same {} ms, and their\n  \
-           other times a tenth of the defaults, so that a storm fits into half a minute.\n",
+           for each. on: the presets http_server and http_client, with the same {} ms, {} ms in\n  \
+           all, and their other times a tenth of the defaults, so that a storm is over in half a minute.\n",
         100.0 * RECOVERED,
         PAUSE.as_millis(),
         ATTEMPT.as_millis(),
         ATTEMPT.as_millis(),
+        WHOLE.as_millis(),
     )
 }
 

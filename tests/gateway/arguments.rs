@@ -110,6 +110,10 @@ async fn an_interrupted_gateway_lets_a_running_request_end() {
     let mut caller = TcpStream::connect(address).await.unwrap();
     caller.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let (mut running, _) = origin.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        assert_ne!(running.read_buf(&mut request).await.unwrap(), 0);
+    }
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let stopping = lines.next_line().await.unwrap().unwrap();

@@ -1,6 +1,9 @@
 //! Measures the layers beside their peers and writes what it finds.
 
-#![allow(clippy::disallowed_methods, reason = "real time is what is measured here")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured here"
+)]
 
 mod breaker;
 mod counting;

@@ -102,9 +102,11 @@ impl<R> HttpClient<R> {
         }
     }
 
-    /// Tunes the deadline of the whole request.
+    /// Tunes the deadline of the whole request. The retries keep to the same limit by themselves,
+    /// for requests that cannot carry a deadline, as those of reqwest.
     pub fn deadline(mut self, tune: impl FnOnce(Deadline) -> Deadline) -> Self {
         self.deadline = tune(self.deadline);
+        self.retry = self.retry.total(self.deadline.handle().limit());
         self
     }
 

@@ -154,10 +154,13 @@ impl Circuit {
             State::HalfOpen(_) => self.admit_trial(now),
             State::Recovering(recovery) => {
                 if recovery.admit(now) {
-                    Decision::Admit { epoch }
-                } else {
-                    Decision::Refuse { reason: Reason::CircuitRecovering, after: None }
+                    return Decision::Admit { epoch };
                 }
+                if recovery.hung_at(self.settings.longest_trial) > now {
+                    let reason = Reason::CircuitRecovering;
+                    return Decision::Refuse { reason, after: None };
+                }
+                self.reopen_hung(now)
             }
         }
     }
@@ -174,6 +177,10 @@ impl Circuit {
             let after = Some(hung.since(now));
             return Decision::Refuse { reason: Reason::CircuitHalfOpen, after };
         }
+        self.reopen_hung(now)
+    }
+
+    fn reopen_hung(&mut self, now: Nanos) -> Decision {
         self.open(now, Tripped::TrialsHung, None);
         let after = self.rests_until().map(|until| until.since(now));
         Decision::Refuse { reason: Reason::CircuitOpen, after }
@@ -228,7 +235,7 @@ impl Circuit {
         let State::Recovering(recovery) = &mut self.state else {
             return;
         };
-        recovery.settle(ended.verdict, ended.slow);
+        recovery.settle(ended.verdict, ended.slow, now);
         let relapsed = recovery.is_exhausted()
             || self.settings.rate_trips(recovery.tally(), self.settings.trials.get()).is_some();
         if relapsed {

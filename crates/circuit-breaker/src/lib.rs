@@ -84,7 +84,8 @@
 //! second, or has reached twice the concurrency before the trip.
 //!
 //! Outcomes of calls that were admitted in an earlier state never move the present one. A trial
-//! that hangs, panics or is dropped cannot wedge the circuit.
+//! that hangs, panics or is dropped cannot wedge the circuit, and neither can calls that hang while
+//! it is recovering: they too have [`longest_trial`](CircuitBreakerLayer::longest_trial).
 //!
 //! # Refused, or waiting
 //!

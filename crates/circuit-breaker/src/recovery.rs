@@ -15,6 +15,8 @@ pub(crate) struct Recovery {
     running: u32,
     /// When the step was last used up.
     full_at: Nanos,
+    /// When a call last began or ended.
+    moved_at: Nanos,
     /// The step at which it is over: twice the concurrency before the trip.
     enough: u32,
     tally: Tally,
@@ -23,13 +25,14 @@ pub(crate) struct Recovery {
 impl Recovery {
     pub(crate) fn new(step: u32, concurrency_before: u32, now: Nanos) -> Self {
         let enough = concurrency_before.max(step).saturating_mul(2);
-        Self { step, running: 0, full_at: now, enough, tally: Tally::default() }
+        Self { step, running: 0, full_at: now, moved_at: now, enough, tally: Tally::default() }
     }
 
     pub(crate) fn admit(&mut self, now: Nanos) -> bool {
         let admitted = self.running < self.step;
         if admitted {
             self.running += 1;
+            self.moved_at = now;
         }
         if self.running >= self.step {
             self.full_at = self.full_at.max(now);
@@ -37,7 +40,8 @@ impl Recovery {
         admitted
     }
 
-    pub(crate) fn settle(&mut self, verdict: Verdict, slow: bool) {
+    pub(crate) fn settle(&mut self, verdict: Verdict, slow: bool, now: Nanos) {
+        self.moved_at = now;
         self.running = self.running.saturating_sub(1);
         match verdict {
             Verdict::Ignore { .. } => return,
@@ -49,6 +53,11 @@ impl Recovery {
             self.tally.failures += u64::from(verdict.is_failure());
             self.tally.slow += u64::from(slow);
         }
+    }
+
+    /// When calls that fill the step have hung too long: they would keep it full for ever.
+    pub(crate) fn hung_at(&self, longest: Duration) -> Nanos {
+        self.moved_at + longest
     }
 
     pub(crate) const fn is_exhausted(&self) -> bool {

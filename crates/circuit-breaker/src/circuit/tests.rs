@@ -313,6 +313,17 @@ fn a_relapse_opens_it_again() {
 }
 
 #[test]
+fn hung_calls_cannot_wedge_a_recovery() {
+    let mut circuit = recovering(quick());
+    for _ in 0..3 {
+        epoch(circuit.admit(at(5)));
+    }
+    assert_eq!(reason(circuit.admit(at(14))), Reason::CircuitRecovering);
+    assert_eq!(reason(circuit.admit(at(15))), Reason::CircuitOpen);
+    assert_eq!(circuit.take_change().unwrap().reason, Tripped::TrialsHung);
+}
+
+#[test]
 fn without_recovery_it_closes_at_once() {
     let (mut circuit, trials) = half_open(Settings { recovery: false, ..quick() });
     for trial in trials {
