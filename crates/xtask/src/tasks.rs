@@ -1,6 +1,6 @@
 //! What each command runs.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::UNIX_EPOCH};
 
 use crate::{
     run::Run,
@@ -41,13 +41,24 @@ pub(crate) fn test(run: &mut Run) {
         &mut cargo("test --workspace --all-features --no-fail-fast"),
     );
     loom(run, 2);
+    packages(run);
+}
+
+/// In a folder of its own each time: cargo keeps what it unpacked by folder and version, and would
+/// build one package against yesterday's archive of another.
+fn packages(run: &mut Run) {
+    let stamp = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let folder = root().join("target").join(format!("packages-{stamp}"));
     run.step(
         "packages",
         "each package has to build from its own archive; that needs cargo 1.90 or newer",
-        &mut cargo(
-            "package --workspace --exclude xtask --exclude tower-ballast-workspace --allow-dirty --all-features",
-        ),
+        cargo(
+            "package --workspace --exclude xtask --exclude tower-ballast-workspace --allow-dirty --all-features --target-dir",
+        )
+        .arg(&folder),
     );
+    // Nothing is lost when it stays: it lies in `target`.
+    let _ = fs::remove_dir_all(folder);
 }
 
 /// Clippy rather than `cargo check`, because it can refuse warnings without building the
