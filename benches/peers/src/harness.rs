@@ -19,6 +19,9 @@ use tower::{Service, ServiceExt};
 
 use crate::counting::allocations;
 
+/// Two threads that share nothing: the most that any two can gain on this machine at this time.
+pub const TWO_THREADS: &str = "tower retry, two threads, nothing shared";
+
 const BATCH: Duration = Duration::from_micros(200);
 
 /// What the calls of a case have to come to; a case that does something else measures nothing.

@@ -16,7 +16,7 @@ mod timeout;
 
 use std::{env, fs, process::ExitCode, time::Duration};
 
-use harness::Case;
+use harness::{Bar, Case, TWO_THREADS};
 
 const USAGE: &str = "\
 Usage: peers [--smoke | --out FILE | --only TEXT]
@@ -56,6 +56,13 @@ fn cases() -> Vec<Case> {
     .collect()
 }
 
+/// What a case cannot be judged without.
+fn needs(case: &Case) -> Vec<&'static str> {
+    let (other, bar) = case.against.unzip();
+    let control = matches!(bar, Some(Bar::Throughput(_))).then_some(TWO_THREADS);
+    other.into_iter().chain(control).collect()
+}
+
 /// The cases whose name contains `text`, and those that they are compared with.
 fn named(text: &str) -> Vec<Case> {
     let mut wanted: Vec<&str> = Vec::new();
@@ -69,7 +76,7 @@ fn named(text: &str) -> Vec<Case> {
         found = cases()
             .iter()
             .filter(|case| wanted.contains(&case.name))
-            .filter_map(|case| Some(case.against?.0))
+            .flat_map(needs)
             .filter(|name| !wanted.contains(name))
             .collect();
     }
@@ -107,6 +114,6 @@ run in short batches in turn, and a ratio is the median of the ratios within the
 those, as times drift with the machine. Our layers read tokio's clock, which is not paused here and
 so costs as much as `std::time::Instant`; a closed breaker with a count window and a timeout whose
 inner future is ready read none. tower-resilience is built with its default features, which leave
-its metrics out. Two threads count only when `tower retry, two threads, nothing shared` reaches its
-bar: it shows whether the machine had both cores free.
+its metrics out. `busy` stands where two threads missed a bar in a run in which two that share nothing
+missed theirs too: the machine did not have both cores free, and nothing follows.
 ";

@@ -17,7 +17,7 @@ use tower_ballast_retry::RetryLayer;
 use tower_resilience::retry::RetryLayer as ResilienceRetry;
 
 use crate::{
-    harness::{Bar, Case, Expect::Answers},
+    harness::{Bar, Case, Expect::Answers, TWO_THREADS},
     services::{Fault, Noop},
 };
 
@@ -46,9 +46,8 @@ pub fn cases() -> Vec<Case> {
             .against(TOWER, Bar::Cost(1.5)),
         Case::reused(FULL, full.layer(Noop), Answers).against(TOWER_BUDGET, Bar::Cost(0.4)),
         Case::reused(FILLING, filling.layer(Noop), Answers).against(TOWER_BUDGET, Bar::Cost(0.4)),
-        // What the machine itself allows: the most that any two threads can gain on it.
         Case::two_threads(
-            "tower retry, two threads, nothing shared",
+            TWO_THREADS,
             TowerRetry::new(Attempts(3)).layer(Noop),
             Answers,
         )
