@@ -1,4 +1,7 @@
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tower_ballast_core::{Event, Observer, SharedObserver};
 use tower_ballast_http::{HttpFacts, Respond, RespondLayer};
@@ -90,6 +93,12 @@ impl HttpServer {
     #[must_use]
     pub fn deadline_handle(&self) -> TimeoutHandle {
         self.deadline.handle()
+    }
+
+    /// The longest that a request can take: it is never repeated, and ends at its deadline.
+    #[must_use]
+    pub fn worst_case(&self) -> Duration {
+        self.deadline.handle().limit()
     }
 
     /// The stack in words, outermost first, with its present settings.
