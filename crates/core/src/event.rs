@@ -22,6 +22,10 @@ pub enum EventKind {
     SettingsChanged,
     /// An error was hidden from the client; its text is [`Event::detail`].
     ErrorHidden,
+    /// A fallback took the place of an outcome, for [`Event::reason`].
+    FellBack,
+    /// A fallback was wanted and not to be had, for [`Event::reason`].
+    FallbackMissed,
 }
 
 impl EventKind {
@@ -36,6 +40,8 @@ impl EventKind {
             Self::TimedOut => "timed_out",
             Self::SettingsChanged => "settings_changed",
             Self::ErrorHidden => "error_hidden",
+            Self::FellBack => "fell_back",
+            Self::FallbackMissed => "fallback_missed",
         }
     }
 }

@@ -23,6 +23,14 @@ pub enum Reason {
     CircuitRecovering,
     /// Somebody opened the circuit by hand.
     CircuitForcedOpen,
+    /// As many requests as may be are in flight.
+    BulkheadFull,
+    /// As many requests as may be wait for their turn.
+    QueueFull,
+    /// The request waited for its turn as long as it may.
+    QueueTimeout,
+    /// The service was not ready for longer than it may be.
+    NotReady,
 }
 
 impl Reason {
@@ -36,6 +44,10 @@ impl Reason {
             Self::CircuitHalfOpen => "circuit_half_open",
             Self::CircuitRecovering => "circuit_recovering",
             Self::CircuitForcedOpen => "circuit_forced_open",
+            Self::BulkheadFull => "bulkhead_full",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
+            Self::NotReady => "not_ready",
         }
     }
 
@@ -47,6 +59,10 @@ impl Reason {
             Self::CircuitHalfOpen => "the circuit is half-open and all its trials are taken",
             Self::CircuitRecovering => "the circuit is recovering and its present step is full",
             Self::CircuitForcedOpen => "the circuit was opened by hand",
+            Self::BulkheadFull => "as many requests as may be are in flight",
+            Self::QueueFull => "as many requests as may be are waiting",
+            Self::QueueTimeout => "the request has waited as long as it may",
+            Self::NotReady => "the service has not been ready for too long",
         }
     }
 }

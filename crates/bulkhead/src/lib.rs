@@ -1,0 +1,1 @@
+//! A Tower layer that bounds how many requests run at once, and how many may wait.

@@ -1,0 +1,1 @@
+//! A Tower layer that answers with something else when a service fails.

@@ -1,0 +1,1 @@
+//! A Tower layer that measures: counts, errors, percentiles, and observers for metrics and tracing.
