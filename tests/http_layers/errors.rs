@@ -41,6 +41,20 @@ async fn a_connection_closed_before_the_head_proves_nothing() {
 }
 
 #[tokio::test]
+async fn an_upload_that_the_caller_breaks_off_is_no_failure_of_the_service() {
+    let (listener, address) = listener().await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+    });
+    let parts = [Ok("half"), Err(std::io::Error::other("the disk is gone"))];
+    let body = Body::from_stream(futures_util::stream::iter(parts));
+    let request = Request::post(format!("http://{address}/")).body(body).unwrap();
+    let error = client::<Body>().request(request).await.unwrap_err();
+    assert_eq!(verdict(error), Verdict::ignore());
+}
+
+#[tokio::test]
 async fn a_refused_stream_proves_that_it_was_not_looked_at() {
     let reset = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7];
     assert_eq!(after_frame(&reset).await.retryable(), Retryable::Unsent);

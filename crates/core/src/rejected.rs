@@ -1,6 +1,6 @@
 //! The one error that layers make.
 
-use std::{any::Any, error::Error, fmt};
+use std::{any::Any, error::Error, fmt, io};
 
 use crate::{FailureKind, Name, RetryAfter, Retryable, Verdict};
 
@@ -173,7 +173,12 @@ impl Rejected {
             if let Some(rejected) = present.downcast_ref::<Self>() {
                 return Some(rejected);
             }
-            error = present.source();
+            // An I/O error that was made from another hides that one from its sources.
+            let carried = present.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            error = match carried {
+                Some(carried) => Some(carried),
+                None => present.source(),
+            };
         }
         None
     }
@@ -223,6 +228,8 @@ mod tests {
         let inner: BoxError = Rejected::new(Reason::CircuitOpen).into();
         let outer: BoxError = Outer(Outer(inner).into()).into();
         assert_eq!(Rejected::find_in(&outer).unwrap().reason(), Reason::CircuitOpen);
+        let carried = io::Error::other(BoxError::from(Rejected::new(Reason::CircuitOpen)));
+        assert!(Rejected::find_in::<BoxError>(&Outer(carried.into()).into()).is_some());
         assert!(Rejected::find_in(&String::from("no error at all")).is_none());
         assert!(Rejected::find_in(&Rejected::new(Reason::Timeout)).is_some());
     }

@@ -6,6 +6,8 @@ mod error;
 mod grpc;
 #[cfg(feature = "h2")]
 mod h2;
+#[cfg(any(feature = "hyper-util", feature = "reqwest"))]
+mod hyper;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
 #[cfg(feature = "reqwest")]
@@ -44,6 +46,7 @@ use crate::HttpResponse;
 /// | gRPC `UNKNOWN`, `INTERNAL`, `DATA_LOSS`, or no code at all | fault | never |
 /// | other gRPC codes | success | |
 /// | an error that proves nothing was sent | transient failure | always |
+/// | the request's own body failed, as hyper and reqwest tell | ignored: it is not the service's fault | never |
 /// | any other error | timeout where a timeout is among its sources, else transient | if repeatable |
 ///
 /// A failure takes along the moment that [`read_retry_after`](crate::read_retry_after) finds, or

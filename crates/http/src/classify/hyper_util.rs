@@ -7,7 +7,7 @@ use tower_ballast_core::{Retryable, Verdict};
 
 use super::{
     error::{chain, timed_out},
-    h2,
+    h2, hyper,
 };
 
 pub(super) fn known(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
@@ -18,6 +18,9 @@ pub(super) fn known(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 /// answer proves nothing.
 pub(super) fn verdict(error: &(dyn Error + 'static), _: bool) -> Option<Verdict> {
     let pooled = error.downcast_ref::<Pooled>()?;
+    if hyper::is_of_the_caller(error) {
+        return Some(Verdict::ignore());
+    }
     let verdict = if timed_out(error) { Verdict::timeout() } else { Verdict::transient() };
     if pooled.is_connect() {
         return Some(verdict.retry(Retryable::Unsent));

@@ -5,7 +5,7 @@ use std::{any::Any, error::Error};
 use ::reqwest::Error as Reqwest;
 use tower_ballast_core::{Retryable, Verdict};
 
-use super::{error::chain, h2, status};
+use super::{error::chain, h2, hyper, status};
 
 pub(super) fn known(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     error.downcast_ref::<Reqwest>().map(|error| error as _)
@@ -18,7 +18,7 @@ pub(super) fn verdict(error: &(dyn Error + 'static), single: bool) -> Option<Ver
     if let Some(status) = reqwest.status() {
         return Some(status::meaning(status));
     }
-    if reqwest.is_builder() {
+    if reqwest.is_builder() || hyper::is_of_the_caller(error) {
         return Some(Verdict::ignore());
     }
     if reqwest.is_redirect() {
