@@ -121,6 +121,18 @@ fn a_retry_layer_allocates_nothing_while_the_first_attempt_succeeds() {
 }
 
 #[test]
+fn a_bulkhead_allocates_nothing_and_its_refusal_one_box() {
+    assert_eq!(happy(&BulkheadLayer::new(1)), 0);
+    assert_eq!(happy(&BulkheadLayer::new(1).queue(10)), 0);
+    for refused in [
+        of_a_call(&mut BulkheadLayer::new(0).name("reports").layer(Inner(())), || ()),
+        of_a_call(&mut BulkheadLayer::new(0).queue(0).layer(Inner(())), || ()),
+    ] {
+        assert_one_small_box(refused);
+    }
+}
+
+#[test]
 fn the_stack_allocates_nothing() {
     let stack = (
         TimeoutLayer::total(Duration::from_secs(30)),

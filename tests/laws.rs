@@ -1,5 +1,6 @@
 //! Every layer, in every mode, under every law.
 
+mod bulkhead;
 mod circuit_breaker;
 mod closures;
 mod http;

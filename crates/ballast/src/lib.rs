@@ -53,6 +53,7 @@
 //! | [`RetryLayer`] | [`retry`] | failing for what another attempt would mend |
 //! | [`CircuitBreakerLayer`] | [`circuit_breaker`] | calling what is down, and from being called while it gets up |
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
+//! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
 #![cfg_attr(
     feature = "http",
     doc = "| [`RespondLayer`] | [`http`] | answering a refusal with a dropped connection |"
@@ -78,6 +79,7 @@ mod reqwest_client;
 #[cfg(feature = "http")]
 mod server;
 
+pub use tower_ballast_bulkhead as bulkhead;
 pub use tower_ballast_circuit_breaker as circuit_breaker;
 pub use tower_ballast_core as core;
 #[cfg(feature = "http")]
@@ -85,6 +87,7 @@ pub use tower_ballast_http as http;
 pub use tower_ballast_retry as retry;
 pub use tower_ballast_timeout as timeout;
 
+pub use tower_ballast_bulkhead::BulkheadLayer;
 pub use tower_ballast_circuit_breaker::CircuitBreakerLayer;
 pub use tower_ballast_core::{
     Backoff, BoxError, Budget, Classify, Deadline, Enforcement, Event, Facts, Jitter, Observer,
@@ -113,8 +116,8 @@ pub use self::{
 /// ```
 pub mod prelude {
     pub use crate::{
-        Backoff, BoxError, Budget, CircuitBreakerLayer, Deadline, Enforcement, Event, Facts,
-        Jitter, Priority, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict, count, facts,
-        idempotent,
+        Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
+        Event, Facts, Jitter, Priority, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict,
+        count, facts, idempotent,
     };
 }

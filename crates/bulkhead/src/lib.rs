@@ -1,1 +1,109 @@
-//! A Tower layer that bounds how many requests run at once, and how many may wait.
+//! Bounds how many requests run at once, and how many may wait for their turn.
+//!
+//! ```text
+//!               a queue, by choice         the bulkhead
+//!   callers ──►  ▪ ▪ ▪ ▪ ▪ ▪     ──►  ┌─────────────────┐ ──►  the service
+//!      │          full, too long       │ ■ ■ ■ ■ ■ ■ □ □ │
+//!      ▼                ▼              └─────────────────┘
+//!   refused at once, in the time of an allocation
+//! ```
+//!
+//! A service that is asked for more than it can do gets slower for everybody, and what is slow holds
+//! memory, connections and the patience of callers. A ship has bulkheads so that one leak floods one
+//! room; this layer keeps one service, or one kind of request, from taking everything.
+//!
+//! ```
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//! use tower_ballast_bulkhead::BulkheadLayer;
+//! use tower_ballast_core::{BoxError, Reason, Rejected};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let layer = BulkheadLayer::new(1).name("reports");
+//! let mut service = ServiceBuilder::new().layer(layer).service_fn(|report: u32| async move {
+//!     std::future::pending::<()>().await;
+//!     Ok::<_, BoxError>(report)
+//! });
+//!
+//! let _running = service.ready().await.unwrap().call(1);
+//! let refused = service.ready().await.unwrap().call(2).await.unwrap_err();
+//! assert_eq!(Rejected::find(&*refused).unwrap().reason(), Reason::BulkheadFull);
+//! # });
+//! ```
+//!
+//! # How large
+//!
+//! By Little's law the requests in flight are their rate times the time that each takes: 200 a second
+//! of 50 ms are 10. Twice or three times that leaves room for a bad moment. What a queue adds is
+//! waiting time, so its length is what the limit serves within the longest wait: with a limit of 10
+//! and 50 ms each, a second's worth is 200.
+//!
+//! # Refusing or queueing
+//!
+//! | | [`BulkheadLayer::new`] | [`.queue(n)`](BulkheadLayer::queue) |
+//! |---|---|---|
+//! | when all are taken | refuses at once | waits, first come, first served |
+//! | readiness | passes through; the inner service need not be `Clone` | asks the inner service, always answers ready, and waits in the response |
+//! | refuses for | [`BulkheadFull`](Reason::BulkheadFull) | [`QueueFull`](Reason::QueueFull), [`QueueTimeout`](Reason::QueueTimeout), [`DeadlinePassed`](Reason::DeadlinePassed), [`NotReady`](Reason::NotReady) |
+//!
+//! Nobody overtakes: a newcomer joins the queue while anybody stands there. A request whose caller goes
+//! away leaves the queue at once and its turn goes to the next. The deadline that
+//! [`facts`](BulkheadLayer::facts) know of ends a wait as well.
+//!
+//! # Defaults
+//!
+//! | setting | default |
+//! |---|---|
+//! | limit | yours; 0 admits nobody |
+//! | queue | none |
+//! | longest wait | 1 second |
+//! | not ready for | any time |
+//! | enforcement | on |
+//!
+//! The permit is held until the response is there, that is, over HTTP, its head; it goes back also when
+//! the response future is dropped or panics. All settings change live through the
+//! [handle](BulkheadHandle), with those in flight and in the queue kept.
+//!
+//! # A service that is not ready
+//!
+//! With a queue, a permit is held while the inner service gets ready. Should that never happen, all
+//! permits would be held for nothing. After [`not_ready_for`](BulkheadLayer::not_ready_for) the callers
+//! are refused; each newcomer still asks once, and the first that finds the service ready ends it.
+//!
+//! # Cost
+//!
+//! Two atomic operations and a count of owners for a request that is admitted at once; no clock is
+//! read, no lock taken, nothing allocated. A refusal is one box of at most 64 bytes. One that waits
+//! takes the lock twice or more, reads the clock, and has a slot of the queue, 40 bytes.
+//!
+//! A clone of tower's `concurrency_limit` below that has become ready holds a place there until it is
+//! called or dropped; this layer drops what it does not call.
+//!
+//! [`Reason::BulkheadFull`]: tower_ballast_core::Reason::BulkheadFull
+//! [Reason]: tower_ballast_core::Reason
+
+mod future;
+mod handle;
+mod layer;
+mod modes;
+mod permit;
+mod service;
+mod shared;
+mod standing;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod waiting;
+
+#[allow(unused_imports, reason = "the page above links to it")]
+use tower_ballast_core::Reason;
+
+pub use self::{
+    future::ResponseFuture,
+    handle::BulkheadHandle,
+    layer::BulkheadLayer,
+    modes::{Queue, Refuse},
+    service::Bulkhead,
+    statistics::Statistics,
+    waiting::WaitingFuture,
+};

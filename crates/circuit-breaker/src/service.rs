@@ -3,15 +3,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Spread};
+use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Readiness, Spread};
 use tower_service::Service;
 
-use crate::{
-    future::ResponseFuture,
-    permit::Permit,
-    shared::Shared,
-    waits::{Readiness, Refuse},
-};
+use crate::{future::ResponseFuture, permit::Permit, shared::Shared, waits::Refuse};
 
 /// Stops calling the inner service while it keeps failing. Made by
 /// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).

@@ -1,12 +1,9 @@
 //! The circuit breaker whose callers may wait: it always answers ready, and its future stands in
 //! line before it drives a clone of the inner service.
 
-use std::{
-    mem,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
-use tower_ballast_core::{BoxError, Classify, Facts};
+use tower_ballast_core::{BoxError, Classify, Facts, Readiness};
 use tower_service::Service;
 
 use crate::{
@@ -15,7 +12,7 @@ use crate::{
     permit::Permit,
     service::CircuitBreaker,
     waiting::{Slow, WaitingFuture},
-    waits::{Readiness, Wait},
+    waits::Wait,
 };
 
 impl<S, C, F, R> Service<R> for CircuitBreaker<S, C, F, Wait>
@@ -30,16 +27,12 @@ where
     type Future = WaitingFuture<S, S::Future, C, C::Kept, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.readiness = match self.inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Readiness::Ready,
-            Poll::Pending => Readiness::Polled,
-            Poll::Ready(Err(error)) => Readiness::Failed(error.into()),
-        };
+        self.readiness = Readiness::of(self.inner.poll_ready(cx));
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let readiness = match mem::take(&mut self.readiness) {
+        let readiness = match self.readiness.take() {
             Readiness::Failed(error) => return WaitingFuture::failed(error),
             readiness => readiness,
         };
@@ -51,7 +44,8 @@ where
                 Entry::Go { epoch } => permit = Some(Permit::new(self.shared.lease(), epoch)),
                 Entry::Free => {}
                 Entry::Stand(standing) => {
-                    let slow = Slow::new(self.let_go(&readiness), request, classify, kept);
+                    let slow =
+                        Slow::new(readiness.let_go(&mut self.inner), request, classify, kept);
                     return WaitingFuture::standing(slow, standing, deadline);
                 }
                 Entry::Refused(rejected) => return ResponseFuture::rejected(rejected).into(),
@@ -61,7 +55,7 @@ where
             permit.due(deadline);
         }
         if !matches!(readiness, Readiness::Ready) {
-            let slow = Slow::new(self.let_go(&readiness), request, classify, kept);
+            let slow = Slow::new(readiness.let_go(&mut self.inner), request, classify, kept);
             return WaitingFuture::readying(slow, permit);
         }
         if let Some(permit) = &mut permit {
@@ -69,17 +63,5 @@ where
         }
         let response = self.inner.call(request);
         ResponseFuture::calling(response, permit, classify, kept).into()
-    }
-}
-
-impl<S: Clone, C, F> CircuitBreaker<S, C, F, Wait> {
-    /// A fresh clone for a call that cannot be made now. An instance that was asked for its
-    /// readiness may hold something, so it is let go.
-    fn let_go(&mut self, readiness: &Readiness) -> S {
-        let fresh = self.inner.clone();
-        if !matches!(readiness, Readiness::Unknown) {
-            self.inner = fresh.clone();
-        }
-        fresh
     }
 }

@@ -12,7 +12,7 @@
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
-//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Random`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`queue`], [`Readiness`], [`Random`] |
 //!
 //! # A verdict of one's own
 //!
@@ -36,12 +36,14 @@ mod deadline;
 mod enforcement;
 mod event;
 mod facts;
+pub mod gate;
 mod name;
 mod observer;
 pub mod permit;
 mod priority;
 pub mod queue;
 mod random;
+mod readiness;
 mod rejected;
 mod replay;
 mod reporter;
@@ -65,6 +67,7 @@ pub use self::{
     observer::{Both, Observer, SharedObserver},
     priority::Priority,
     random::Random,
+    readiness::Readiness,
     rejected::{BoxError, Reason, Rejected},
     replay::{ByClone, Replay},
     reporter::Reporter,

@@ -4,9 +4,9 @@
 //! plain `loom` is left alone, since tokio understands it as its own.
 
 #[cfg(ballast_loom)]
-pub(crate) use loom::sync::atomic;
+pub(crate) use loom::sync::{Mutex, atomic};
 #[cfg(not(ballast_loom))]
-pub(crate) use std::sync::atomic;
+pub(crate) use std::sync::{Mutex, atomic};
 
 /// How many stripes a striped counter has: a power of two, at least two per processor, so that
 /// threads which run at once seldom meet in one.

@@ -6,6 +6,8 @@
 
 #![cfg(ballast_loom)]
 
+#[path = "loom/gate.rs"]
+mod gate;
 #[path = "loom/line.rs"]
 mod line;
 

@@ -1,0 +1,70 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+use tower_ballast_core::{BoxError, Rejected};
+
+use crate::permit::Permit;
+
+pin_project! {
+    /// The answer of a [`Bulkhead`](crate::Bulkhead), or its rejection.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        // The permit comes last, so that the call is over when it goes back.
+        Calling { #[pin] response: F, permit: Option<Permit> },
+        Rejected { rejected: Option<Rejected> },
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
+    pub(crate) const fn calling(response: F, permit: Option<Permit>) -> Self {
+        Self { state: State::Calling { response, permit } }
+    }
+
+    pub(crate) const fn free(response: F) -> Self {
+        Self::calling(response, None)
+    }
+
+    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+        Self { state: State::Rejected { rejected: Some(rejected) } }
+    }
+}
+
+impl<F, T, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Calling { response, permit } => {
+                let outcome = ready!(response.poll(cx));
+                // Whoever is answered may call again at once, and finds the permit back.
+                *permit = None;
+                Poll::Ready(outcome.map_err(Into::into))
+            }
+            StateProj::Rejected { rejected } => {
+                let rejected = rejected.take().expect("a future is not polled after it is ready");
+                Poll::Ready(Err(rejected.into()))
+            }
+        }
+    }
+}

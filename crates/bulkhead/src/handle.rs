@@ -1,0 +1,124 @@
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use tower_ballast_core::Enforcement;
+
+use crate::{shared::Shared, statistics::Statistics};
+
+/// Reads a bulkhead and changes it while requests run. Made by
+/// [`BulkheadLayer::handle`](crate::BulkheadLayer::handle).
+///
+/// ```
+/// use tower_ballast_bulkhead::BulkheadLayer;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let handle = BulkheadLayer::new(8).queue(64).handle();
+/// handle.set_limit(4);
+///
+/// // On the way out: refuse newcomers, and wait for who is in.
+/// handle.close();
+/// handle.drained().await;
+/// assert_eq!(handle.in_flight(), 0);
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+pub struct BulkheadHandle(Arc<Shared>);
+
+impl BulkheadHandle {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// How many may be in flight.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.0.gate.limit()
+    }
+
+    /// Changes how many may be in flight. Those that are go on; if it was raised, those that wait
+    /// follow.
+    pub fn set_limit(&self, limit: u32) {
+        self.0.gate.resize(limit);
+        self.0.tell_settings("limit");
+    }
+
+    /// How many are in flight, or get their service ready. After the limit was lowered that may
+    /// be more than the limit.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.0.gate.inside()
+    }
+
+    /// How many wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.0.gate.waiting()
+    }
+
+    /// How many may wait. Changes nothing for a layer without a queue.
+    pub fn set_queue(&self, most: u32) {
+        self.0.set_most_waiting(most);
+        self.0.tell_settings("queue");
+    }
+
+    /// How long those that come from now on may wait.
+    pub fn set_longest_wait(&self, longest: Duration) {
+        self.0.set_longest_wait(longest);
+        self.0.tell_settings("longest_wait");
+    }
+
+    /// How long the inner service may be not ready before callers of a layer with a queue are
+    /// refused.
+    pub fn set_not_ready_for(&self, longest: Duration) {
+        self.0.set_not_ready_for(longest);
+        self.0.tell_settings("not_ready_for");
+    }
+
+    /// Whether refusals are carried out.
+    #[must_use]
+    pub fn enforcement(&self) -> Enforcement {
+        self.0.enforcement.get()
+    }
+
+    /// Changes whether refusals are carried out.
+    pub fn set_enforcement(&self, enforcement: Enforcement) {
+        self.0.enforcement.set(enforcement);
+        self.0.tell_settings("enforcement");
+    }
+
+    /// Refuses every newcomer from now on, as [`BulkheadFull`]. Who waits is still served.
+    ///
+    /// [`BulkheadFull`]: tower_ballast_core::Reason::BulkheadFull
+    pub fn close(&self) {
+        self.0.gate.close();
+        self.0.tell_settings("closed");
+    }
+
+    /// Admits newcomers again.
+    pub fn open(&self) {
+        self.0.gate.open();
+        self.0.tell_settings("opened");
+    }
+
+    /// Whether newcomers are refused.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.gate.is_closed()
+    }
+
+    /// Waits until nobody is in flight or waiting. It has no end of its own: bound it by a
+    /// timeout. Without [`close`](Self::close) newcomers can make it last.
+    pub async fn drained(&self) {
+        poll_fn(|cx| self.0.gate.poll_idle(cx.waker())).await;
+    }
+
+    /// What it does, and what it has refused since it was made.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            limit: self.limit(),
+            in_flight: self.in_flight(),
+            waiting: self.waiting(),
+            ..self.0.refusals.read()
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use tower_ballast_core::{Enforcement, Event, Name, Observer};
+use tower_layer::Layer;
+
+use crate::{
+    handle::BulkheadHandle,
+    modes::{Queue, Refuse},
+    service::Bulkhead,
+    shared::Shared,
+};
+
+/// Bounds how many requests run at once, and how many may wait.
+///
+/// All services made by one layer, and by its clones, share its permits and its queue.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_bulkhead::BulkheadLayer;
+///
+/// let layer = BulkheadLayer::new(20)
+///     .name("search")
+///     .queue(100)
+///     .longest_wait(Duration::from_millis(250));
+/// layer.handle().set_limit(30);
+/// assert_eq!(layer.handle().limit(), 30);
+/// ```
+#[derive(Debug)]
+pub struct BulkheadLayer<F = (), M = Refuse> {
+    shared: Arc<Shared>,
+    facts: F,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl BulkheadLayer {
+    /// At most `limit` requests at once; others are refused. Zero admits nobody.
+    #[must_use]
+    pub fn new(limit: u32) -> Self {
+        Self { shared: Arc::new(Shared::new(limit)), facts: (), mode: PhantomData }
+    }
+}
+
+impl<F, M> BulkheadLayer<F, M> {
+    /// How many may run at once, in place of the number it was made with.
+    #[must_use]
+    pub fn limit(self, limit: u32) -> Self {
+        self.shared.gate.resize(limit);
+        self
+    }
+
+    /// Lets up to `most` callers wait for their turn, each at most
+    /// [`longest_wait`](BulkheadLayer::longest_wait). The inner service must then be `Clone`.
+    #[must_use]
+    pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue> {
+        self.shared.set_most_waiting(most);
+        BulkheadLayer { shared: self.shared, facts: self.facts, mode: PhantomData }
+    }
+
+    /// What may be known of a request: the deadline at which its wait ends. Default: nothing.
+    #[must_use]
+    pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M> {
+        BulkheadLayer { shared: self.shared, facts, mode: PhantomData }
+    }
+
+    /// What it is called in errors and events. Default: `bulkhead`. The first name stays.
+    #[must_use]
+    pub fn name(self, name: impl Into<Name>) -> Self {
+        self.shared.reporter.rename(name);
+        self
+    }
+
+    /// Whether refusals are carried out. Default: [`Enforcement::On`]. A request that is let
+    /// through instead is not counted among those in flight.
+    #[must_use]
+    pub fn enforcement(self, enforcement: Enforcement) -> Self {
+        self.shared.enforcement.set(enforcement);
+        self
+    }
+
+    /// Makes every draw repeatable: which refusals are carried out under
+    /// [`Enforcement::Percent`].
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        self.shared.random.reseed(seed);
+        self
+    }
+
+    /// Tells a closure about each refusal. The first observer stays.
+    #[must_use]
+    pub fn on_event<O>(self, on_event: O) -> Self
+    where
+        O: Fn(&Event<'_>) + Send + Sync + 'static,
+    {
+        self.observer(on_event)
+    }
+
+    /// Tells an observer about each refusal. The first observer stays.
+    #[must_use]
+    pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
+        self.shared.reporter.observe_with(observer);
+        self
+    }
+
+    /// The same settings with permits and a queue of its own, named and watched by nobody yet.
+    #[must_use]
+    pub fn separate(mut self) -> Self {
+        self.shared = Arc::new(self.shared.separate());
+        self
+    }
+
+    /// A handle that reads the counts and changes the settings while requests run.
+    #[must_use]
+    pub fn handle(&self) -> BulkheadHandle {
+        BulkheadHandle::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<F> BulkheadLayer<F, Queue> {
+    /// How long a caller may wait for its turn. Default: 1 second. [`Duration::MAX`] waits until
+    /// the deadline, or for ever.
+    #[must_use]
+    pub fn longest_wait(self, longest: Duration) -> Self {
+        self.shared.set_longest_wait(longest);
+        self
+    }
+
+    /// How long the inner service may be not ready before callers are refused instead of waiting
+    /// for it. Default: [`Duration::MAX`], any time.
+    #[must_use]
+    pub fn not_ready_for(self, longest: Duration) -> Self {
+        self.shared.set_not_ready_for(longest);
+        self
+    }
+}
+
+impl<F: Clone, M> Clone for BulkheadLayer<F, M> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), facts: self.facts.clone(), mode: PhantomData }
+    }
+}
+
+impl<S, F: Clone, M> Layer<S> for BulkheadLayer<F, M> {
+    type Service = Bulkhead<S, F, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Bulkhead::new(inner, Arc::clone(&self.shared), self.facts.clone())
+    }
+}

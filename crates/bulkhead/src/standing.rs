@@ -1,0 +1,95 @@
+//! A caller in the queue.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::time::Sleep;
+use tower_ballast_core::{
+    Deadline, Reason,
+    clock::{self, Nanos},
+    gate::Joined,
+    queue::Place,
+};
+
+use crate::{permit::Permit, shared::Shared};
+
+/// What becomes of a call that may wait.
+pub(crate) enum Entry {
+    Go(Permit),
+    Stand(Standing),
+    Refused(Reason),
+}
+
+/// A place in the queue; dropping it leaves the queue.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    shared: Arc<Shared>,
+    place: Option<Place>,
+    until: Nanos,
+    /// Why the wait ends then.
+    reason: Reason,
+}
+
+/// Lets a call go, or stand in the queue as long as it may.
+#[inline]
+pub(crate) fn enter(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
+    match Permit::try_new(shared) {
+        Some(permit) => Entry::Go(permit),
+        None => join(shared, deadline),
+    }
+}
+
+#[cold]
+fn join(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
+    let now = clock::now();
+    if deadline.is_some_and(|deadline| deadline.is_passed(now)) {
+        return Entry::Refused(Reason::DeadlinePassed);
+    }
+    // Without enforcement nobody waits: the question is only whether there is room.
+    let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
+    match shared.gate.join(most) {
+        Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
+        Joined::Waits(place) => {
+            let latest = now + shared.longest_wait();
+            let due = deadline.map_or(Nanos::MAX, Deadline::moment);
+            let reason = if due <= latest { Reason::DeadlinePassed } else { Reason::QueueTimeout };
+            let (place, until) = (Some(place), latest.min(due));
+            Entry::Stand(Standing { shared: Arc::clone(shared), place, until, reason })
+        }
+        Joined::Full => Entry::Refused(Reason::QueueFull),
+        Joined::Closed => Entry::Refused(Reason::BulkheadFull),
+    }
+}
+
+impl Standing {
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The permit, when it is this caller's turn; or why it waits no longer.
+    pub(crate) fn poll_turn(
+        &mut self,
+        mut timer: Pin<&mut Option<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit, Reason>> {
+        if self.shared.gate.look(&mut self.place, cx.waker()) {
+            return Poll::Ready(Ok(Permit::entered(Arc::clone(&self.shared))));
+        }
+        if timer.is_none() {
+            timer.set(Some(clock::sleep_until(self.until)));
+        }
+        ready!(timer.as_pin_mut().expect("set above").poll(cx));
+        Poll::Ready(Err(self.reason))
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.shared.gate.quit(place);
+        }
+    }
+}

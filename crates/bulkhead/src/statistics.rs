@@ -1,0 +1,61 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tower_ballast_core::Reason;
+
+/// What a bulkhead does and has refused.
+///
+/// Refusals that were only reported are counted as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many may be in flight.
+    pub limit: u32,
+    /// How many are.
+    pub in_flight: u32,
+    /// How many wait for their turn.
+    pub waiting: u32,
+    /// Refused because all permits were taken, and none may wait.
+    pub full: u64,
+    /// Refused because as many as may be were waiting.
+    pub queue_full: u64,
+    /// Gave up after the longest wait.
+    pub queue_timeout: u64,
+    /// Gave up at their deadline.
+    pub deadline_passed: u64,
+    /// Refused because the service was not ready for too long.
+    pub not_ready: u64,
+}
+
+/// The counts behind it; written only where something is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    full: AtomicU64,
+    queue_full: AtomicU64,
+    queue_timeout: AtomicU64,
+    deadline_passed: AtomicU64,
+    not_ready: AtomicU64,
+}
+
+impl Refusals {
+    pub(crate) fn add(&self, reason: Reason) {
+        let count = match reason {
+            Reason::QueueFull => &self.queue_full,
+            Reason::QueueTimeout => &self.queue_timeout,
+            Reason::DeadlinePassed => &self.deadline_passed,
+            Reason::NotReady => &self.not_ready,
+            _ => &self.full,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Statistics {
+        Statistics {
+            full: self.full.load(Relaxed),
+            queue_full: self.queue_full.load(Relaxed),
+            queue_timeout: self.queue_timeout.load(Relaxed),
+            deadline_passed: self.deadline_passed.load(Relaxed),
+            not_ready: self.not_ready.load(Relaxed),
+            ..Statistics::default()
+        }
+    }
+}

@@ -1,0 +1,298 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_ballast_core::{
+    BoxError, Deadline, Enforcement, Random, Ratio, Reason, Rejected, clock, facts,
+};
+use tower_ballast_test::{Readiness, Scripted};
+
+use super::*;
+
+type Response = Pin<Box<dyn Future<Output = Result<u32, BoxError>>>>;
+
+#[tokio::test(start_paused = true)]
+async fn a_bulkhead_of_one_never_runs_two() {
+    let layer = BulkheadLayer::new(1);
+    let (one, other) = (hanging(&layer), hanging(&layer));
+    let running = start(one);
+    assert_eq!(reason(other.clone().oneshot(2).await), Reason::BulkheadFull);
+    drop(running);
+    assert!(start(other).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_waits_for_no_timer() {
+    let began = clock::now();
+    let refused = hanging(&BulkheadLayer::new(0)).oneshot(1).await;
+    assert_eq!((reason(refused), clock::now()), (Reason::BulkheadFull, began));
+    let queue = BulkheadLayer::new(0).queue(0);
+    let refused = over(&queue, Scripted::echo()).oneshot(1).await;
+    assert_eq!((reason(refused), clock::now()), (Reason::QueueFull, began));
+}
+
+#[test]
+fn those_who_wait_are_served_in_their_order() {
+    let layer = BulkheadLayer::new(2).queue(10);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&order);
+    let service = layer.layer(service_fn(move |number: u32| {
+        log.lock().unwrap().push(number);
+        std::future::pending::<Result<u32, BoxError>>()
+    }));
+    paused(async {
+        let mut calls: VecDeque<Response> =
+            (0..6).map(|number| Box::pin(service.clone().oneshot(number)) as Response).collect();
+        for _ in 0..6 {
+            for call in &mut calls {
+                assert!(poll(call).is_pending());
+            }
+            calls.pop_front();
+        }
+    });
+    assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline() {
+    for (deadline, wanted, after) in [
+        (Duration::MAX, Reason::QueueTimeout, 500),
+        (Duration::from_millis(200), Reason::DeadlinePassed, 200),
+        (Duration::ZERO, Reason::DeadlinePassed, 0),
+    ] {
+        let began = clock::now();
+        let due = Deadline::at(began + deadline);
+        let layer = BulkheadLayer::new(0)
+            .queue(1)
+            .longest_wait(Duration::from_millis(500))
+            .facts(facts().deadline_from(move |_: &u32| Some(due)));
+        let refused = over(&layer, Scripted::echo()).oneshot(1).await;
+        assert_eq!(reason(refused), wanted);
+        let waited = clock::now().since(began).as_millis();
+        // A timer of tokio may fire a millisecond late.
+        assert!((after..=after + 1).contains(&waited), "{waited} ms instead of {after}");
+        assert_eq!(layer.handle().waiting(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_raise_wakes_all_who_may_go() {
+    let layer = BulkheadLayer::new(0).queue(10).longest_wait(Duration::MAX);
+    for number in 0..5 {
+        tokio::spawn(hanging(&layer).oneshot(number));
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(layer.handle().waiting(), 5);
+    layer.handle().set_limit(5);
+    for _ in 0..5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((layer.handle().in_flight(), layer.handle().waiting()), (5, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_raised_limit_admits_those_who_wait_and_a_lowered_one_waits() {
+    let layer = BulkheadLayer::new(0).queue(10).longest_wait(Duration::MAX);
+    let handle = layer.handle();
+    let service = hanging(&layer);
+    let mut calls: Vec<_> =
+        (0..5).map(|number| Box::pin(service.clone().oneshot(number))).collect();
+    let mut settle = || {
+        for _ in 0..5 {
+            for call in &mut calls {
+                assert!(poll(call).is_pending());
+            }
+        }
+        (handle.in_flight(), handle.waiting())
+    };
+    assert_eq!(settle(), (0, 5));
+    handle.set_limit(2);
+    assert_eq!(settle(), (2, 3));
+    handle.set_limit(1);
+    assert_eq!(settle(), (2, 3));
+    handle.set_limit(u32::MAX);
+    assert_eq!(settle(), (5, 0));
+    drop(calls);
+    assert_eq!(handle.in_flight(), 0);
+}
+
+#[test]
+fn a_hundred_thousand_random_cancels_and_limits_leave_nothing() {
+    let layer = BulkheadLayer::new(3).queue(20).longest_wait(Duration::MAX);
+    let (handle, service) = (layer.handle(), hanging(&layer));
+    let random = Random::seeded(11);
+    paused(async {
+        let mut calls: Vec<Response> = Vec::new();
+        for step in 0..100_000_u32 {
+            match random.below(8) {
+                0 => handle.set_limit([0, 1, 3, u32::MAX][step as usize % 4]),
+                1..4 if !calls.is_empty() => {
+                    let index = usize::try_from(random.below(calls.len() as u64)).unwrap();
+                    drop(calls.swap_remove(index));
+                }
+                4 if !calls.is_empty() => {
+                    let index = usize::try_from(random.below(calls.len() as u64)).unwrap();
+                    let _ = poll(&mut calls[index]);
+                }
+                _ if calls.len() < 40 => {
+                    let mut call: Response = Box::pin(service.clone().oneshot(step));
+                    if poll(&mut call).is_pending() {
+                        calls.push(call);
+                    }
+                }
+                _ => {}
+            }
+            assert_eq!((handle.in_flight() + handle.waiting()) as usize, calls.len());
+        }
+        drop(calls);
+        handle.set_limit(1);
+        assert_eq!((handle.in_flight(), handle.waiting()), (0, 0));
+        assert!(start(service).is_some());
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_for_too_long_is_refused_at_once_until_it_is() {
+    let inner = Scripted::echo();
+    let script = inner.script().clone();
+    let patience = Duration::from_secs(3);
+    let layer = BulkheadLayer::new(5).queue(5).not_ready_for(patience);
+    let mut service = over(&layer, inner);
+    script.always_ready(Readiness::held());
+    let began = clock::now();
+    assert_eq!(reason(call(&mut service).await), Reason::NotReady);
+    assert_eq!(clock::now().since(began), patience);
+    assert_eq!(reason(call(&mut service).await), Reason::NotReady);
+    assert_eq!(clock::now().since(began), patience);
+    script.always_ready(Readiness::now());
+    assert_eq!(call(&mut service).await.unwrap(), 7);
+    script.always_ready(Readiness::held());
+    let again = clock::now();
+    assert_eq!(reason(call(&mut service).await), Reason::NotReady);
+    assert_eq!(clock::now().since(again), patience);
+    assert_eq!((layer.handle().in_flight(), layer.handle().statistics().not_ready), (0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_readiness_goes_at_its_deadline() {
+    let inner = Scripted::echo();
+    inner.script().always_ready(Readiness::held());
+    let until = clock::now() + Duration::from_secs(2);
+    let layer = BulkheadLayer::new(5)
+        .queue(5)
+        .facts(facts().deadline_from(move |_: &u32| Some(Deadline::at(until))));
+    assert_eq!(reason(call(&mut over(&layer, inner)).await), Reason::DeadlinePassed);
+    assert_eq!(clock::now(), until);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_bulkhead_drains() {
+    let layer = BulkheadLayer::new(1).queue(5);
+    let (handle, service) = (layer.handle(), hanging(&layer));
+    let running = start(service.clone());
+    let mut waits: Response = Box::pin(service.clone().oneshot(2));
+    assert!(poll(&mut waits).is_pending());
+    handle.close();
+    assert_eq!(reason(service.oneshot(3).await), Reason::BulkheadFull);
+    let mut drained = Box::pin(handle.drained());
+    assert!(poll(&mut drained).is_pending());
+    drop(running);
+    assert!(poll(&mut waits).is_pending() && poll(&mut drained).is_pending());
+    drop(waits);
+    assert!(poll(&mut drained).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn shadow_lets_through_and_reports_and_a_share_is_a_share() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let layer = BulkheadLayer::new(0)
+        .enforcement(Enforcement::Shadow)
+        .on_event(move |event| log.lock().unwrap().push((event.reason, event.shadow)));
+    let mut service = over(&layer, Scripted::echo());
+    assert_eq!(call(&mut service).await.unwrap(), 7);
+    assert_eq!(call(&mut over(&layer.clone().queue(3), Scripted::echo())).await.unwrap(), 7);
+    assert_eq!(*seen.lock().unwrap(), [("bulkhead_full", true), ("queue_full", true)]);
+
+    layer.handle().set_enforcement(Enforcement::Percent(Ratio::percent::<50>()));
+    let mut refused = 0;
+    for _ in 0..1000 {
+        refused += i32::from(call(&mut service).await.is_err());
+    }
+    assert!((400..600).contains(&refused), "{refused}");
+    layer.handle().set_enforcement(Enforcement::Off);
+    assert_eq!(call(&mut service).await.unwrap(), 7);
+}
+
+#[test]
+fn a_separate_layer_keeps_the_settings_and_not_the_state() {
+    let layer = BulkheadLayer::new(7).queue(3).longest_wait(Duration::from_secs(9));
+    let _running = start(hanging(&layer));
+    let separate = layer.clone().separate();
+    assert_eq!((separate.handle().limit(), separate.handle().in_flight()), (7, 0));
+    assert_eq!(layer.handle().in_flight(), 1);
+    layer.handle().set_limit(1);
+    assert_eq!(separate.handle().limit(), 7);
+}
+
+/// A service under `layer` whose calls never end.
+fn hanging<L>(layer: &L) -> L::Service
+where
+    L: Layer<Hang>,
+{
+    layer.layer(Hang)
+}
+
+#[derive(Debug, Clone)]
+struct Hang;
+
+impl Service<u32> for Hang {
+    type Response = u32;
+    type Error = BoxError;
+    type Future = std::future::Pending<Result<u32, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: u32) -> Self::Future {
+        std::future::pending()
+    }
+}
+
+fn over<L: Layer<S>, S>(layer: &L, inner: S) -> L::Service {
+    layer.layer(inner)
+}
+
+async fn call<S: Service<u32, Response = u32, Error = BoxError>>(
+    service: &mut S,
+) -> Result<u32, BoxError> {
+    service.ready().await?.call(7).await
+}
+
+/// A call that has begun, unless it was refused.
+fn start<S>(service: S) -> Option<Response>
+where
+    S: Service<u32, Response = u32, Error = BoxError> + 'static,
+{
+    let mut call: Response = Box::pin(service.oneshot(1));
+    poll(&mut call).is_pending().then_some(call)
+}
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn paused(future: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(future);
+}
+
+fn reason<T: std::fmt::Debug>(outcome: Result<T, BoxError>) -> Reason {
+    Rejected::find(&*outcome.unwrap_err()).unwrap().reason()
+}

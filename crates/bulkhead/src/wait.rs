@@ -1,0 +1,84 @@
+//! The bulkhead with a queue: it always answers ready, and its future stands in the queue before
+//! it drives a clone of the inner service.
+
+use std::task::{Context, Poll};
+
+use tower_ballast_core::{BoxError, Facts, Readiness, Reason, clock};
+use tower_service::Service;
+
+use crate::{
+    future::ResponseFuture,
+    modes::Queue,
+    service::Bulkhead,
+    standing::{self, Entry},
+    waiting::{Slow, WaitingFuture},
+};
+
+impl<S, F, R> Service<R> for Bulkhead<S, F, Queue>
+where
+    S: Service<R> + Clone,
+    S::Error: Into<BoxError>,
+    F: Facts<R>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = WaitingFuture<S, S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.readiness = Readiness::of(self.inner.poll_ready(cx));
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: R) -> Self::Future {
+        let readiness = match self.readiness.take() {
+            Readiness::Failed(error) => return WaitingFuture::failed(error),
+            readiness => readiness,
+        };
+        if matches!(readiness, Readiness::Ready) {
+            self.shared.found_ready();
+        }
+        let (deadline, mut permit) = (self.facts.deadline(&request), None);
+        if !self.shared.enforcement.is_off() {
+            if let Some(refused) = self.refuse_unready(&readiness) {
+                return refused;
+            }
+            match standing::enter(&self.shared, deadline) {
+                Entry::Go(granted) => permit = Some(granted),
+                Entry::Stand(standing) => {
+                    let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
+                    return WaitingFuture::standing(slow, standing);
+                }
+                Entry::Refused(reason) => {
+                    if let Some(rejected) = self.shared.reject(reason) {
+                        // What was readied for this call is let go.
+                        let _ = readiness.let_go(&mut self.inner);
+                        return ResponseFuture::rejected(rejected).into();
+                    }
+                }
+            }
+        }
+        if matches!(readiness, Readiness::Ready) {
+            return ResponseFuture::calling(self.inner.call(request), permit).into();
+        }
+        let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
+        WaitingFuture::readying(slow, permit)
+    }
+}
+
+impl<S: Clone, F> Bulkhead<S, F, Queue> {
+    /// Refuses when the inner service has not been ready for too long. That it was asked just
+    /// before is what finds it ready again.
+    fn refuse_unready<C, R>(&mut self, readiness: &Readiness) -> Option<WaitingFuture<S, C, R>> {
+        if !matches!(readiness, Readiness::Polled) {
+            return None;
+        }
+        let until = self.shared.found_unready()?;
+        if clock::now() < until {
+            return None;
+        }
+        let rejected = self.shared.reject(Reason::NotReady)?;
+        let _ = readiness.let_go(&mut self.inner);
+        Some(ResponseFuture::rejected(rejected).into())
+    }
+}

@@ -1,0 +1,399 @@
+//! A limit on how many are inside at one time, with a line before it.
+
+use std::{
+    mem,
+    sync::PoisonError,
+    task::{Poll, Waker},
+};
+
+use crate::{
+    queue::{Line, Place},
+    sync::{
+        Mutex,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire},
+        },
+    },
+};
+
+/// The most that can be inside, whatever the limit.
+const MOST: u64 = (1 << 29) - 1;
+/// Newcomers are refused.
+const CLOSED: u64 = 1 << 29;
+/// Somebody wants to know when nobody is left.
+const WATCHED: u64 = 1 << 30;
+/// Somebody stands in line, and newcomers go behind.
+const QUEUED: u64 = 1 << 31;
+
+/// A limit on how many are inside at one time, which can be changed at any time, with a line of
+/// those who wait before it: first come, first served.
+///
+/// While nobody waits, going in and out is one atomic operation each, without the lock. All that
+/// decides is in one word, so there is one order of events and no wake-up between them is lost.
+/// Places in line and entries are given back by the caller, best in the `Drop` of a guard.
+///
+/// At most 536 870 911 are inside, whatever the limit. A limit of 0 lets nobody in.
+///
+/// ```
+/// use std::task::Waker;
+/// use tower_ballast_core::gate::{Gate, Joined};
+///
+/// let gate = Gate::new(1);
+/// assert!(gate.try_enter());
+/// let Joined::Waits(place) = gate.join(10) else { panic!("it is full") };
+/// let mut place = Some(place);
+/// assert!(!gate.look(&mut place, Waker::noop()));
+/// gate.exit(); // wakes the first in line
+/// assert!(gate.look(&mut place, Waker::noop()));
+/// assert_eq!((gate.inside(), gate.waiting()), (1, 0));
+/// # gate.exit();
+/// ```
+#[derive(Debug)]
+pub struct Gate {
+    /// The limit in the upper half; the three flags and the number inside in the lower.
+    word: AtomicU64,
+    locked: Mutex<Locked>,
+}
+
+#[derive(Debug)]
+struct Locked {
+    line: Line,
+    watchers: Vec<Waker>,
+}
+
+/// What became of a caller that joined the line.
+#[derive(Debug)]
+#[must_use = "an entry has to be given back, and a place too"]
+pub enum Joined {
+    /// There was room, and the caller is inside.
+    Entered,
+    /// The caller has a place in line.
+    Waits(Place),
+    /// As many as may wait do so.
+    Full,
+    /// The gate is closed to newcomers.
+    Closed,
+}
+
+impl Gate {
+    /// A gate that lets so many in.
+    #[must_use]
+    pub fn new(limit: u32) -> Self {
+        let locked = Locked { line: Line::new(), watchers: Vec::new() };
+        Self { word: AtomicU64::new(u64::from(limit) << 32), locked: Mutex::new(locked) }
+    }
+
+    /// Goes in if there is room and nobody waits. Who is in must [`exit`](Self::exit).
+    #[must_use = "who is in has to go out"]
+    #[inline]
+    pub fn try_enter(&self) -> bool {
+        let enter = |word| (word & (QUEUED | CLOSED) == 0 && has_room(word)).then_some(word + 1);
+        self.word.fetch_update(AcqRel, Acquire, enter).is_ok()
+    }
+
+    /// Goes out, and wakes the first in line if there is room for it.
+    #[inline]
+    pub fn exit(&self) {
+        let before = self.word.fetch_sub(1, AcqRel);
+        debug_assert!(inside(before) > 0, "who goes out was in");
+        if before & (QUEUED | WATCHED) != 0 {
+            self.stir();
+        }
+    }
+
+    /// Goes in, or takes the last place in line if fewer than `most` stand there.
+    pub fn join(&self, most: u32) -> Joined {
+        let mut locked = self.lock();
+        // Set before looking for room, so that who goes out after the look sees it.
+        let before = self.word.fetch_or(QUEUED, AcqRel);
+        let joined = if before & CLOSED != 0 {
+            Joined::Closed
+        } else if locked.line.is_empty() && self.take() {
+            Joined::Entered
+        } else if locked.line.len() < most {
+            Joined::Waits(locked.line.join())
+        } else {
+            Joined::Full
+        };
+        self.unqueue_if_empty(&locked);
+        joined
+    }
+
+    /// Goes in from a place in line, which is then given back, or leaves word whom to wake.
+    ///
+    /// # Panics
+    ///
+    /// Without a place.
+    pub fn look(&self, place: &mut Option<Place>, waker: &Waker) -> bool {
+        let mut locked = self.lock();
+        let at = place.as_ref().expect("a caller looks only while it stands in line");
+        if !locked.line.is_first(at) || !self.take() {
+            locked.line.park(at, waker);
+            return false;
+        }
+        if let Some(place) = place.take() {
+            locked.line.remove(place);
+        }
+        let next = self.next_waker(&mut locked);
+        drop(locked);
+        wake(next);
+        true
+    }
+
+    /// Leaves the line.
+    pub fn quit(&self, place: Place) {
+        let mut locked = self.lock();
+        let was_first = locked.line.remove(place);
+        let next = if was_first { self.next_waker(&mut locked) } else { None };
+        let idle = self.take_watchers(&mut locked);
+        self.unqueue_if_empty(&locked);
+        drop(locked);
+        wake(next);
+        idle.into_iter().for_each(Waker::wake);
+    }
+
+    /// Changes how many are let in. Who is inside stays.
+    pub fn resize(&self, limit: u32) {
+        let resize = |word| Some(u64::from(limit) << 32 | word & u64::from(u32::MAX));
+        let before = self.word.fetch_update(AcqRel, Acquire, resize);
+        if before.is_ok_and(|before| before & QUEUED != 0) {
+            self.stir();
+        }
+    }
+
+    /// Refuses newcomers from now on; who waits is still let in.
+    pub fn close(&self) {
+        self.word.fetch_or(CLOSED, AcqRel);
+    }
+
+    /// Lets newcomers in again.
+    pub fn open(&self) {
+        self.word.fetch_and(!CLOSED, AcqRel);
+    }
+
+    /// Whether newcomers are refused.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.word.load(Acquire) & CLOSED != 0
+    }
+
+    /// How many may be inside.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        limit(self.word.load(Acquire))
+    }
+
+    /// How many are inside. After the limit was lowered that may be more than the limit.
+    #[must_use]
+    pub fn inside(&self) -> u32 {
+        inside(self.word.load(Acquire))
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.lock().line.len()
+    }
+
+    /// Whether nobody is inside or waits; if somebody is, `waker` is woken when that changes.
+    pub fn poll_idle(&self, waker: &Waker) -> Poll<()> {
+        let mut locked = self.lock();
+        // Set before looking, so that who goes out after the look sees it.
+        let word = self.word.fetch_or(WATCHED, AcqRel);
+        if inside(word) == 0 && locked.line.is_empty() {
+            if locked.watchers.is_empty() {
+                self.word.fetch_and(!WATCHED, AcqRel);
+            }
+            return Poll::Ready(());
+        }
+        if !locked.watchers.iter().any(|known| known.will_wake(waker)) {
+            locked.watchers.push(waker.clone());
+        }
+        Poll::Pending
+    }
+
+    /// Wakes whoever has something new to see.
+    #[cold]
+    fn stir(&self) {
+        let mut locked = self.lock();
+        let next = self.next_waker(&mut locked);
+        let idle = self.take_watchers(&mut locked);
+        drop(locked);
+        wake(next);
+        idle.into_iter().for_each(Waker::wake);
+    }
+
+    /// Goes in past those who wait; only for the first of them.
+    fn take(&self) -> bool {
+        let take = |word| has_room(word).then_some(word + 1);
+        self.word.fetch_update(AcqRel, Acquire, take).is_ok()
+    }
+
+    /// The first in line, if there is room for it.
+    fn next_waker(&self, locked: &mut Locked) -> Option<Waker> {
+        self.unqueue_if_empty(locked);
+        if has_room(self.word.load(Acquire)) { locked.line.first_waker() } else { None }
+    }
+
+    fn take_watchers(&self, locked: &mut Locked) -> Vec<Waker> {
+        if locked.watchers.is_empty() || !locked.line.is_empty() || self.inside() > 0 {
+            return Vec::new();
+        }
+        self.word.fetch_and(!WATCHED, AcqRel);
+        mem::take(&mut locked.watchers)
+    }
+
+    fn unqueue_if_empty(&self, locked: &Locked) {
+        if locked.line.is_empty() {
+            self.word.fetch_and(!QUEUED, AcqRel);
+        }
+    }
+
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Locked> + '_ {
+        // Nothing of a user runs under this lock but clones of wakers; each change is whole.
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+const fn has_room(word: u64) -> bool {
+    let inside = word & MOST;
+    inside < word >> 32 && inside < MOST
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the upper half of a word")]
+const fn limit(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "less than half of a word")]
+const fn inside(word: u64) -> u32 {
+    (word & MOST) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nobody_overtakes_who_waits() {
+        let gate = Gate::new(1);
+        assert!(gate.try_enter());
+        let mut first = Some(wait(&gate));
+        gate.exit();
+        assert!(!gate.try_enter(), "the first in line was woken, and its place is its own");
+        assert!(matches!(gate.join(0), Joined::Full));
+        assert!(gate.look(&mut first, Waker::noop()));
+        gate.exit();
+        assert!(gate.try_enter());
+    }
+
+    #[test]
+    fn a_closed_gate_lets_in_only_who_waits_already() {
+        let gate = Gate::new(1);
+        assert!(gate.try_enter());
+        let mut place = Some(wait(&gate));
+        gate.close();
+        assert!(matches!(gate.join(9), Joined::Closed) && gate.is_closed());
+        gate.exit();
+        assert!(gate.poll_idle(Waker::noop()).is_pending());
+        assert!(gate.look(&mut place, Waker::noop()));
+        gate.exit();
+        assert!(gate.poll_idle(Waker::noop()).is_ready() && !gate.try_enter());
+        gate.open();
+        assert!(gate.try_enter());
+    }
+
+    #[test]
+    fn the_largest_limit_overflows_into_no_flag() {
+        let gate = Gate::new(u32::MAX);
+        gate.word.fetch_add(MOST - 1, AcqRel);
+        assert!(gate.try_enter() && !gate.try_enter() && !gate.is_closed());
+        assert_eq!((u64::from(gate.inside()), gate.limit()), (MOST, u32::MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn it_does_what_a_deque_and_two_numbers_would(
+            steps in prop::collection::vec((0..8_u8, 0..6_u32), 0..300), limit in 0..5_u32,
+        ) {
+            const LINE: u32 = 6;
+            let gate = Gate::new(limit);
+            let (mut limit, mut inside, mut closed) = (limit, 0, false);
+            let mut line: VecDeque<Option<Place>> = VecDeque::new();
+            for (step, number) in steps {
+                let room = inside < limit;
+                match step {
+                    0 => {
+                        let entered = gate.try_enter();
+                        prop_assert_eq!(entered, room && line.is_empty() && !closed);
+                        inside += u32::from(entered);
+                    }
+                    1 | 2 => match gate.join(LINE) {
+                        Joined::Closed => prop_assert!(closed),
+                        Joined::Entered => {
+                            prop_assert!(room && line.is_empty() && !closed);
+                            inside += 1;
+                        }
+                        Joined::Waits(place) => {
+                            prop_assert!(!(closed || room && line.is_empty()));
+                            line.push_back(Some(place));
+                        }
+                        Joined::Full => prop_assert_eq!(line.len(), LINE as usize),
+                    },
+                    3 => if !line.is_empty() {
+                        let index = number as usize % line.len();
+                        let entered = gate.look(&mut line[index], Waker::noop());
+                        prop_assert_eq!(entered, index == 0 && room);
+                        if entered {
+                            line.pop_front();
+                            inside += 1;
+                        }
+                    },
+                    4 => if !line.is_empty() {
+                        let place = line.remove(number as usize % line.len()).flatten();
+                        gate.quit(place.unwrap());
+                    },
+                    5 => if inside > 0 {
+                        gate.exit();
+                        inside -= 1;
+                    },
+                    6 => {
+                        gate.resize(number);
+                        limit = number;
+                    }
+                    _ => {
+                        closed = number % 2 == 1;
+                        if closed { gate.close() } else { gate.open() }
+                    }
+                }
+                let idle = inside == 0 && line.is_empty();
+                prop_assert_eq!(gate.poll_idle(Waker::noop()).is_ready(), idle);
+                prop_assert_eq!((gate.inside(), gate.limit()), (inside, limit));
+                prop_assert_eq!(gate.waiting() as usize, line.len());
+            }
+            while let Some(place) = line.pop_front().flatten() {
+                gate.quit(place);
+            }
+        }
+    }
+
+    fn wait(gate: &Gate) -> Place {
+        match gate.join(9) {
+            Joined::Waits(place) => place,
+            other => panic!("{other:?} instead of a place in line"),
+        }
+    }
+}
