@@ -12,7 +12,7 @@
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
-//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`queue`], [`Readiness`], [`Random`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`Readiness`], [`Random`] |
 //!
 //! # A verdict of one's own
 //!
@@ -37,6 +37,7 @@ mod enforcement;
 mod event;
 mod facts;
 pub mod gate;
+pub mod histogram;
 mod name;
 mod observer;
 pub mod permit;
@@ -63,6 +64,7 @@ pub use self::{
         Attempt, AttemptFrom, CostFrom, DeadlineFrom, Facts, Idempotent, Key, KeyFrom, Known, Mark,
         MarkWith, PriorityFrom, RepeatableIf, facts, idempotent,
     },
+    histogram::Histogram,
     name::Name,
     observer::{Both, Observer, SharedObserver},
     priority::Priority,

@@ -1,1 +1,0 @@
-//! A Tower layer that answers with something else when a service fails.

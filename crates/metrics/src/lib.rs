@@ -1,1 +1,0 @@
-//! A Tower layer that measures: counts, errors, percentiles, and observers for metrics and tracing.
