@@ -1,6 +1,6 @@
 //! How a value, such as a latency, is distributed.
 
-use std::sync::OnceLock;
+use std::{array::from_fn, sync::OnceLock};
 
 use crate::{
     Ratio,
@@ -69,7 +69,7 @@ impl Histogram {
         let stripe = &self.stripes[thread_number() & (self.stripes.len() - 1)];
         let (segment, step) = position(value);
         let segment = &stripe.segments[segment];
-        let segment = segment.get_or_init(|| Box::new([const { AtomicU64::new(0) }; STEPS]));
+        let segment = segment.get_or_init(|| Box::new(from_fn(|_| AtomicU64::new(0))));
         segment[step].fetch_add(1, Relaxed);
         stripe.sum.fetch_add(value, Relaxed);
         if value < self.min.load(Relaxed) {
