@@ -6,6 +6,7 @@
 )]
 
 mod breaker;
+mod bulkhead;
 mod counting;
 mod harness;
 mod report;
@@ -49,6 +50,7 @@ fn cases() -> Vec<Case> {
         retry::cases(),
         breaker::cases(),
         timeout::cases(),
+        bulkhead::cases(),
         stack::cases(),
     ]
     .into_iter()
