@@ -133,10 +133,19 @@ fn a_bulkhead_allocates_nothing_and_its_refusal_one_box() {
 }
 
 #[test]
+fn metrics_allocate_nothing_for_an_operation_that_is_known() {
+    assert_eq!(happy(&MetricsLayer::new()), 0);
+    assert_eq!(happy(&MetricsLayer::new().operation(|(): &()| "any")), 0);
+    assert_eq!(happy(&MetricsLayer::new().most_operations(0).operation(|(): &()| "any")), 0);
+}
+
+#[test]
 fn the_stack_allocates_nothing() {
     let stack = (
+        MetricsLayer::new(),
         TimeoutLayer::total(Duration::from_secs(30)),
         RetryLayer::new(idempotent()),
+        BulkheadLayer::new(100),
         CircuitBreakerLayer::new(),
         TimeoutLayer::new(Duration::from_secs(10)),
     );

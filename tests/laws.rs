@@ -4,5 +4,6 @@ mod bulkhead;
 mod circuit_breaker;
 mod closures;
 mod http;
+mod metrics;
 mod retry;
 mod timeout;

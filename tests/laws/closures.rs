@@ -114,3 +114,33 @@ fn a_timeouts_limit() {
     });
     laws::panicking_closures_break_nothing(&subject, &fuse);
 }
+
+#[test]
+fn the_classifier_of_metrics() {
+    let fuse = Fuse::new();
+    let within = fuse.clone();
+    let subject = Subject::new(move || {
+        let fuse = within.clone();
+        MetricsLayer::new().classify(move |outcome: Result<&u32, &ScriptError>| {
+            fuse.touch();
+            verdict(outcome)
+        })
+    });
+    let subject =
+        subject.counts(|layer| layer.handle().of("requests").map_or(0, |of| of.in_flight));
+    laws::panicking_closures_break_nothing(&subject, &fuse);
+}
+
+#[test]
+fn the_operation_of_metrics() {
+    let fuse = Fuse::new();
+    let within = fuse.clone();
+    let subject = Subject::new(move || {
+        let fuse = within.clone();
+        MetricsLayer::new().operation(move |_: &u32| {
+            fuse.touch();
+            "any"
+        })
+    });
+    laws::panicking_closures_break_nothing(&subject, &fuse);
+}

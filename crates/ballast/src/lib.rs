@@ -54,6 +54,7 @@
 //! | [`CircuitBreakerLayer`] | [`circuit_breaker`] | calling what is down, and from being called while it gets up |
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
+//! | [`MetricsLayer`] | [`metrics`] | nothing, and shows how it fares |
 #![cfg_attr(
     feature = "http",
     doc = "| [`RespondLayer`] | [`http`] | answering a refusal with a dropped connection |"
@@ -67,8 +68,8 @@
 //!
 //! # Features
 //!
-//! `http` and `hyper-util` are on by default; `reqwest` adds its preset. A feature adds types and
-//! never changes what is there.
+//! `http` and `hyper-util` are on by default; `reqwest` adds its preset, `metrics` and `tracing` the
+//! observers of those names. A feature adds types and never changes what is there.
 
 #[cfg(feature = "http")]
 mod client;
@@ -84,6 +85,7 @@ pub use tower_ballast_circuit_breaker as circuit_breaker;
 pub use tower_ballast_core as core;
 #[cfg(feature = "http")]
 pub use tower_ballast_http as http;
+pub use tower_ballast_metrics as metrics;
 pub use tower_ballast_retry as retry;
 pub use tower_ballast_timeout as timeout;
 
@@ -95,6 +97,7 @@ pub use tower_ballast_core::{
 };
 #[cfg(feature = "http")]
 pub use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent, RespondLayer};
+pub use tower_ballast_metrics::MetricsLayer;
 pub use tower_ballast_retry::RetryLayer;
 pub use tower_ballast_timeout::TimeoutLayer;
 
@@ -117,7 +120,7 @@ pub use self::{
 pub mod prelude {
     pub use crate::{
         Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
-        Event, Facts, Jitter, Priority, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict,
-        count, facts, idempotent,
+        Event, Facts, Jitter, MetricsLayer, Priority, Ratio, Reason, Rejected, RetryLayer,
+        TimeoutLayer, Verdict, count, facts, idempotent,
     };
 }

@@ -8,7 +8,7 @@
 //! | of | what |
 //! |---|---|
 //! | time | [`clock`], [`Deadline`] |
-//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Replay`] |
+//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`] |
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
@@ -40,6 +40,7 @@ pub mod gate;
 pub mod histogram;
 mod name;
 mod observer;
+mod operation;
 pub mod permit;
 mod priority;
 pub mod queue;
@@ -67,6 +68,7 @@ pub use self::{
     histogram::Histogram,
     name::Name,
     observer::{Both, Observer, SharedObserver},
+    operation::Operation,
     priority::Priority,
     random::Random,
     readiness::Readiness,

@@ -51,6 +51,12 @@ impl<T> Spread<T> {
         let leaves = &self.0.leaves;
         Lease(Arc::clone(&leaves[thread_number() & (leaves.len() - 1)]))
     }
+
+    /// How many shares are out. Those taken or dropped meanwhile may be counted or not.
+    #[must_use]
+    pub fn leases(&self) -> usize {
+        self.0.leaves.iter().map(|leaf| Arc::strong_count(leaf) - 1).sum()
+    }
 }
 
 impl<T> Clone for Spread<T> {
