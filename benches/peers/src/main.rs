@@ -9,6 +9,7 @@ mod breaker;
 mod bulkhead;
 mod counting;
 mod harness;
+mod metrics;
 mod report;
 mod retry;
 mod services;
@@ -51,6 +52,7 @@ fn cases() -> Vec<Case> {
         breaker::cases(),
         timeout::cases(),
         bulkhead::cases(),
+        metrics::cases(),
         stack::cases(),
     ]
     .into_iter()
