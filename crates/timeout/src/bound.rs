@@ -20,6 +20,8 @@ impl Scope {
     }
 
     /// The bound of a request with this limit, deadline and attempt.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn bound(
         self,
         limit: Duration,

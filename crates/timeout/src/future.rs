@@ -58,11 +58,14 @@ enum Late {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn unbounded(response: F) -> Self {
         Self { state: State::Calling { response, limit: None, timer: None } }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn bounded(response: F, bound: Bound, shared: &Arc<Shared>) -> Self {
         let late = match shared.unwatched_name() {
             Some(name) => Late::Reject(shared.scope, name),
@@ -72,6 +75,8 @@ impl<F> ResponseFuture<F> {
         Self { state: State::Calling { response, limit, timer: None } }
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn rejected(rejected: Rejected) -> Self {
         Self { state: State::Rejected { rejected: Some(rejected) } }
     }
@@ -84,6 +89,7 @@ where
 {
     type Output = Result<T, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let rejected = match state.as_mut().project() {

@@ -33,10 +33,13 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, mut request: R) -> Self::Future {
         if self.shared.enforcement.is_off() {
             return ResponseFuture::unbounded(self.inner.call(request));
@@ -53,6 +56,8 @@ where
 
 impl<S, F, L> Timeout<S, F, L> {
     /// When the request must have ended; the deadline of a whole one is also written on it.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn bound<R>(&self, request: &mut R) -> Result<Bound, Rejected>
     where
         F: Facts<R>,
