@@ -82,9 +82,11 @@ fn open() -> Vec<Case> {
         .build()
         .expect("a window of ten");
     let ballast = CircuitBreakerLayer::new()
+        .consecutive_failures(NonZeroU32::MIN)
         .rest(AN_HOUR)
         .longest_rest(AN_HOUR);
-    ballast.handle().force_open();
+    let forced = CircuitBreakerLayer::new();
+    forced.handle().force_open();
     vec![
         Case::reused(RECLOSER_OPEN, reclosing(recloser, failing()), Refusals),
         Case::reused(
@@ -102,6 +104,12 @@ fn open() -> Vec<Case> {
         ),
         Case::reused("ballast breaker, open", ballast.layer(failing()), Refusals)
             .against(RECLOSER_OPEN, Bar::Cost(1.0)),
+        Case::reused(
+            "ballast breaker, forced open",
+            forced.layer(failing()),
+            Refusals,
+        )
+        .against(RECLOSER_OPEN, Bar::Cost(1.0)),
     ]
 }
 

@@ -50,10 +50,13 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S::Future, C, C::Kept, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
         if self.shared.enforcement.is_off() {
             return ResponseFuture::free(self.inner.call(request));

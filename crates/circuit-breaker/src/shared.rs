@@ -33,7 +33,9 @@ const ASIDE: u64 = 1 << 1;
 const CALM: u64 = 1 << 2;
 /// Calls are refused until [`Shared::until`], without asking.
 const OPEN: u64 = 1 << 3;
-const EPOCH: u32 = 4;
+/// Calls are refused until somebody says otherwise, without asking.
+const FORCED: u64 = 1 << 4;
+const EPOCH: u32 = 5;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -90,6 +92,9 @@ impl Shared {
         let word = self.word.load(Ordering::Acquire);
         if word & PASSES != 0 {
             return Ok(word >> EPOCH);
+        }
+        if word & FORCED != 0 {
+            return Err(Refusal { reason: Reason::CircuitForcedOpen, after: None });
         }
         let now = clock::now();
         let until = Nanos::from_nanos(self.until.load(Ordering::Acquire));
@@ -189,6 +194,7 @@ impl Shared {
                 }
             }
             Phase::ForcedClosed => word |= PASSES | CALM,
+            Phase::ForcedOpen => word |= FORCED,
             // Whoever waits in line is served before newcomers, so these must ask.
             Phase::Open if locked.line.is_empty() => word |= OPEN,
             _ => {}
