@@ -5,7 +5,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tower_ballast_core::{BoxError, Rejected};
+use tower_ballast_core::BoxError;
 
 use crate::permit::Permit;
 
@@ -25,7 +25,7 @@ pin_project! {
     enum State<F> {
         // The permit comes last, so that the call is over when it goes back.
         Calling { #[pin] response: F, permit: Option<Permit> },
-        Rejected { rejected: Option<Rejected> },
+        Rejected { rejected: Option<BoxError> },
     }
 }
 
@@ -40,7 +40,7 @@ impl<F> ResponseFuture<F> {
         Self::calling(response, None)
     }
 
-    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+    pub(crate) const fn rejected(rejected: BoxError) -> Self {
         Self { state: State::Rejected { rejected: Some(rejected) } }
     }
 }
@@ -63,7 +63,7 @@ where
             }
             StateProj::Rejected { rejected } => {
                 let rejected = rejected.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Err(rejected.into()))
+                Poll::Ready(Err(rejected))
             }
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tower_ballast_core::{
-    EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter,
+    BoxError, EnforcementCell, Event, EventKind, Random, Reason, Reporter,
     clock::{self, Nanos},
     gate::Gate,
 };
@@ -104,17 +104,18 @@ impl Shared {
 
     /// Refuses, unless a refusal is only to be reported.
     #[cold]
-    pub(crate) fn reject(&self, reason: Reason) -> Option<Rejected> {
-        let carried_out = self.enforcement.carries_out(&self.random);
-        let rejected = self.report(reason, carried_out);
-        carried_out.then_some(rejected)
+    pub(crate) fn reject(&self, reason: Reason) -> Option<BoxError> {
+        if self.enforcement.carries_out(&self.random) {
+            return Some(self.refuse(reason));
+        }
+        self.refusals.add(reason);
+        self.reporter.spare(reason, None);
+        None
     }
 
-    pub(crate) fn report(&self, reason: Reason, carried_out: bool) -> Rejected {
+    pub(crate) fn refuse(&self, reason: Reason) -> BoxError {
         self.refusals.add(reason);
-        let rejected = Rejected::new(reason).layer(self.reporter.name());
-        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
-        rejected
+        self.reporter.reject(reason, None)
     }
 
     pub(crate) fn tell_settings(&self, what: &'static str) {

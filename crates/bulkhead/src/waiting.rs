@@ -95,7 +95,7 @@ where
                             State::readying(slow, Some(permit))
                         }
                         Err(reason) => {
-                            let rejected = standing.shared().report(reason, true);
+                            let rejected = standing.shared().refuse(reason);
                             State::Calling { response: ResponseFuture::rejected(rejected) }
                         }
                     }
@@ -117,7 +117,7 @@ where
                         Poll::Pending => {
                             let Some(permit) = permit else { return Poll::Pending };
                             let reason = ready!(patience.poll_end(permit, waiting.deadline, cx));
-                            let rejected = permit.shared().report(reason, true);
+                            let rejected = permit.shared().refuse(reason);
                             State::Calling { response: ResponseFuture::rejected(rejected) }
                         }
                     }

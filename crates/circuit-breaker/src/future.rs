@@ -6,7 +6,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tower_ballast_core::{BoxError, Classify, Rejected, judge};
+use tower_ballast_core::{BoxError, Classify, judge};
 
 use crate::permit::Permit;
 
@@ -25,7 +25,7 @@ pin_project! {
     enum State<F, C, K> {
         // Without a call nothing is counted: the layer is off, or a refusal was only reported.
         Calling { #[pin] response: F, call: Option<Call<C, K>> },
-        Rejected { rejected: Option<Rejected> },
+        Rejected { rejected: Option<BoxError> },
     }
 }
 
@@ -51,7 +51,7 @@ impl<F, C, K, R> ResponseFuture<F, C, K, R> {
         Self::at(State::Calling { response, call: None })
     }
 
-    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+    pub(crate) const fn rejected(rejected: BoxError) -> Self {
         Self::at(State::Rejected { rejected: Some(rejected) })
     }
 
@@ -86,7 +86,7 @@ where
             }
             StateProj::Rejected { rejected } => {
                 let rejected = rejected.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Err(rejected.into()))
+                Poll::Ready(Err(rejected))
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use tower_ballast_core::{
-    Deadline, Lease, Rejected, Spread,
+    BoxError, Deadline, Lease, Spread,
     clock::{self, Nanos},
     queue::Place,
 };
@@ -18,7 +18,7 @@ pub(crate) enum Entry {
     Stand(Standing),
     /// It may go although it was refused, and nothing is counted.
     Free,
-    Refused(Rejected),
+    Refused(BoxError),
 }
 
 /// What is decided for a caller in line.
@@ -45,7 +45,7 @@ pub(crate) fn enter(shared: &Spread<Shared>, deadline: Option<Deadline>) -> Entr
         Err(refusal) => refusal,
     };
     if !shared.carries_out() {
-        shared.report(refusal, false);
+        shared.spare(refusal);
         return Entry::Free;
     }
     let now = clock::now();
@@ -61,7 +61,7 @@ pub(crate) fn enter(shared: &Spread<Shared>, deadline: Option<Deadline>) -> Entr
         Some((place, until)) => {
             Entry::Stand(Standing { shared: shared.lease(), place: Some(place), until })
         }
-        None => Entry::Refused(shared.report(refusal, true)),
+        None => Entry::Refused(shared.refuse(refusal)),
     }
 }
 

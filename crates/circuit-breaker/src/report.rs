@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use tower_ballast_core::{Event, EventKind, Rejected, RetryAfter, Verdict};
+use tower_ballast_core::{BoxError, Event, EventKind, RetryAfter, Verdict};
 
 use crate::{
     decision::Ended,
@@ -12,25 +12,25 @@ use crate::{
 
 impl Shared {
     /// The rejection that a refusal becomes, if it is carried out.
-    pub(crate) fn reject(&self, refusal: Refusal) -> Option<Rejected> {
-        let carried_out = self.carries_out();
-        let rejected = self.report(refusal, carried_out);
-        carried_out.then_some(rejected)
+    #[cold]
+    pub(crate) fn reject(&self, refusal: Refusal) -> Option<BoxError> {
+        if self.carries_out() {
+            return Some(self.refuse(refusal));
+        }
+        self.spare(refusal);
+        None
     }
 
     pub(crate) fn carries_out(&self) -> bool {
         self.enforcement.carries_out(&self.random)
     }
 
-    /// Tells of a refusal, and makes the rejection that it is when it is carried out.
-    pub(crate) fn report(&self, refusal: Refusal, carried_out: bool) -> Rejected {
-        let rejected = Rejected::new(refusal.reason).layer(self.reporter.name());
-        let rejected = match refusal.after {
-            Some(after) => rejected.retry_after(RetryAfter::hint(after)),
-            None => rejected,
-        };
-        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
-        rejected
+    pub(crate) fn refuse(&self, refusal: Refusal) -> BoxError {
+        self.reporter.reject(refusal.reason, refusal.after.map(RetryAfter::hint))
+    }
+
+    pub(crate) fn spare(&self, refusal: Refusal) {
+        self.reporter.spare(refusal.reason, refusal.after.map(RetryAfter::hint));
     }
 
     /// Tells of a change. A call that was admitted with it is given back if the observer panics.

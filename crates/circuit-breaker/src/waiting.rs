@@ -98,7 +98,7 @@ where
                             State::Readying { slow: slow.take(), permit: Some(permit) }
                         }
                         Turn::Over(refusal) => {
-                            let rejected = standing.shared().report(refusal, true);
+                            let rejected = standing.shared().refuse(refusal);
                             State::Calling { response: ResponseFuture::rejected(rejected) }
                         }
                     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Rejected;
+use crate::{Reason, Rejected, RetryAfter};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,11 +96,15 @@ impl<'a> Event<'a> {
     /// The refusal that `rejected` stands for.
     #[must_use]
     pub const fn refused(rejected: &Rejected) -> Self {
-        let delay = match rejected.after() {
+        Self::refusal(rejected.reason(), rejected.after())
+    }
+
+    pub(crate) const fn refusal(reason: Reason, after: Option<RetryAfter>) -> Self {
+        let delay = match after {
             Some(after) => after.delay,
             None => Duration::ZERO,
         };
-        Self::new(EventKind::Refused).reason(rejected.reason().as_str()).delay(delay)
+        Self::new(EventKind::Refused).reason(reason.as_str()).delay(delay)
     }
 
     /// Says why.

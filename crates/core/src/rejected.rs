@@ -96,14 +96,15 @@ pub struct Rejected {
 
 impl Rejected {
     /// A rejection for this reason. Only a [`Reason::Timeout`] may have been sent.
+    #[inline]
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self {
-            layer: Name::literal("tower-ballast"),
-            reason,
-            unsent: !matches!(reason, Reason::Timeout),
-            retry_after: None,
-        }
+        Self::by(Name::literal("tower-ballast"), reason, None)
+    }
+
+    #[inline]
+    pub(crate) const fn by(layer: Name, reason: Reason, retry_after: Option<RetryAfter>) -> Self {
+        Self { layer, reason, unsent: !matches!(reason, Reason::Timeout), retry_after }
     }
 
     /// Names the layer that rejects.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::OnceLock};
 
-use crate::{Event, Name, Observer};
+use crate::{BoxError, Event, Name, Observer, Reason, Rejected, RetryAfter};
 
 /// A layer's name and its observer: the part of its shared state that speaks.
 ///
@@ -69,6 +69,27 @@ impl Reporter {
         if let Some(observer) = self.observer.get() {
             self.tell_someone(&**observer, event());
         }
+    }
+
+    /// Tells that this layer refuses a request, and makes the error for its caller: in its box at
+    /// once, since each move of a rejection costs as much as the box.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Reason, Rejected, Reporter};
+    ///
+    /// let error = Reporter::new("reports").reject(Reason::BulkheadFull, None);
+    /// assert_eq!(Rejected::find(&*error).unwrap().layer_name(), "reports");
+    /// ```
+    #[cold]
+    pub fn reject(&self, reason: Reason, after: Option<RetryAfter>) -> BoxError {
+        self.tell(|| Event::refusal(reason, after));
+        Box::new(Rejected::by(self.name(), reason, after))
+    }
+
+    /// Tells that this layer would refuse a request, which it lets through.
+    #[cold]
+    pub fn spare(&self, reason: Reason, after: Option<RetryAfter>) {
+        self.tell(|| Event::refusal(reason, after).shadow(true));
     }
 
     #[cold]

@@ -33,7 +33,7 @@ pin_project! {
     #[derive(Debug)]
     enum State<F> {
         Calling { #[pin] response: F, limit: Option<Limit>, #[pin] timer: Option<Timer> },
-        Rejected { rejected: Option<Rejected> },
+        Rejected { rejected: Option<BoxError> },
     }
 }
 
@@ -77,7 +77,7 @@ impl<F> ResponseFuture<F> {
 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) fn rejected(rejected: Rejected) -> Self {
+    pub(crate) fn rejected(rejected: BoxError) -> Self {
         Self { state: State::Rejected { rejected: Some(rejected) } }
     }
 }
@@ -113,12 +113,12 @@ where
         };
         // The call ends here and now, not when the caller lets go of this future.
         state.set(State::Rejected { rejected: None });
-        Poll::Ready(Err(rejected.into()))
+        Poll::Ready(Err(rejected))
     }
 }
 
 impl Late {
-    fn rejection(&self, waited: Duration) -> Option<Rejected> {
+    fn rejection(&self, waited: Duration) -> Option<BoxError> {
         let (scope, name) = match self {
             Self::Reject(scope, name) => (*scope, Name::literal(name)),
             Self::Ask(shared) => {
@@ -128,7 +128,7 @@ impl Late {
                 (shared.scope, shared.reporter.name())
             }
         };
-        Some(Rejected::new(scope.reason()).layer(name).sent())
+        Some(Rejected::new(scope.reason()).layer(name).sent().into())
     }
 }
 

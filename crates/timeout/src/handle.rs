@@ -7,7 +7,7 @@ use std::{
 };
 
 use tower_ballast_core::{
-    Enforcement, EnforcementCell, Event, EventKind, Random, Reason, Rejected, Reporter, clock,
+    BoxError, Enforcement, EnforcementCell, Event, EventKind, Random, Reason, Reporter, clock,
 };
 
 use crate::bound::Scope;
@@ -59,11 +59,13 @@ impl Shared {
     }
 
     /// The rejection of a request whose deadline has passed, if it is carried out.
-    pub(crate) fn refuses(&self) -> Option<Rejected> {
-        let carried_out = self.enforcement.carries_out(&self.random);
-        let rejected = Rejected::new(Reason::DeadlinePassed).layer(self.reporter.name());
-        self.reporter.tell(|| Event::refused(&rejected).shadow(!carried_out));
-        carried_out.then_some(rejected)
+    #[cold]
+    pub(crate) fn refuses(&self) -> Option<BoxError> {
+        if self.enforcement.carries_out(&self.random) {
+            return Some(self.reporter.reject(Reason::DeadlinePassed, None));
+        }
+        self.reporter.spare(Reason::DeadlinePassed, None);
+        None
     }
 
     /// Reports a timeout, and says whether it is carried out.

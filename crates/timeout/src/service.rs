@@ -3,7 +3,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{BoxError, Deadline, Facts, Mark, Rejected, clock};
+use tower_ballast_core::{BoxError, Deadline, Facts, Mark, clock};
 use tower_service::Service;
 
 use crate::{
@@ -58,7 +58,7 @@ impl<S, F, L> Timeout<S, F, L> {
     /// When the request must have ended; the deadline of a whole one is also written on it.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    fn bound<R>(&self, request: &mut R) -> Result<Bound, Rejected>
+    fn bound<R>(&self, request: &mut R) -> Result<Bound, BoxError>
     where
         F: Facts<R>,
         L: Limits<R>,
