@@ -133,6 +133,13 @@ fn a_bulkhead_allocates_nothing_and_its_refusal_one_box() {
 }
 
 #[test]
+fn a_fallback_allocates_nothing_while_it_is_not_wanted() {
+    assert_eq!(happy(&FallbackLayer::value(())), 0);
+    assert_eq!(happy(&FallbackLayer::outcome(|outcome: Result<(), BoxError>| outcome)), 0);
+    assert_eq!(happy(&FallbackLayer::service(Inner(()))), 0);
+}
+
+#[test]
 fn metrics_allocate_nothing_for_an_operation_that_is_known() {
     assert_eq!(happy(&MetricsLayer::new()), 0);
     assert_eq!(happy(&MetricsLayer::new().operation(|(): &()| "any")), 0);

@@ -3,6 +3,7 @@
 mod bulkhead;
 mod circuit_breaker;
 mod closures;
+mod fallback;
 mod http;
 mod metrics;
 mod retry;

@@ -54,6 +54,7 @@
 //! | [`CircuitBreakerLayer`] | [`circuit_breaker`] | calling what is down, and from being called while it gets up |
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
+//! | [`FallbackLayer`] | [`fallback`] | answering with an error where a lesser answer would do |
 //! | [`MetricsLayer`] | [`metrics`] | nothing, and shows how it fares |
 #![cfg_attr(
     feature = "http",
@@ -83,6 +84,7 @@ mod server;
 pub use tower_ballast_bulkhead as bulkhead;
 pub use tower_ballast_circuit_breaker as circuit_breaker;
 pub use tower_ballast_core as core;
+pub use tower_ballast_fallback as fallback;
 #[cfg(feature = "http")]
 pub use tower_ballast_http as http;
 pub use tower_ballast_metrics as metrics;
@@ -95,6 +97,7 @@ pub use tower_ballast_core::{
     Backoff, BoxError, Budget, Classify, Deadline, Enforcement, Event, Facts, Jitter, Observer,
     Priority, Ratio, Reason, Rejected, Retryable, Verdict, count, facts, idempotent,
 };
+pub use tower_ballast_fallback::FallbackLayer;
 #[cfg(feature = "http")]
 pub use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent, RespondLayer};
 pub use tower_ballast_metrics::MetricsLayer;
@@ -120,7 +123,7 @@ pub use self::{
 pub mod prelude {
     pub use crate::{
         Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
-        Event, Facts, Jitter, MetricsLayer, Priority, Ratio, Reason, Rejected, RetryLayer,
-        TimeoutLayer, Verdict, count, facts, idempotent,
+        Event, Facts, FallbackLayer, Jitter, MetricsLayer, Priority, Ratio, Reason, Rejected,
+        RetryLayer, TimeoutLayer, Verdict, count, facts, idempotent,
     };
 }

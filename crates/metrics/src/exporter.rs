@@ -117,7 +117,7 @@ impl Observer for Exporter {
                 self.circuit(layer, event.from, -1.0);
                 self.circuit(layer, event.to, 1.0);
             }
-            EventKind::FellBack => self.count("ballast_fallbacks_total", layer, &[reason]),
+            EventKind::FellBack => self.count("ballast_fallbacks_total", layer, &[reason, shadow]),
             EventKind::FallbackMissed => {
                 self.count("ballast_fallbacks_missed_total", layer, &[reason]);
             }

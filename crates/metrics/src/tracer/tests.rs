@@ -92,7 +92,7 @@ fn every_event() -> Vec<Seen> {
         new(EventKind::Retrying).attempt(2).delay(second),
         new(EventKind::RetryStopped).attempt(3),
         changed,
-        new(EventKind::FellBack),
+        new(EventKind::FellBack).shadow(true),
         new(EventKind::FallbackMissed),
         new(EventKind::ErrorHidden).detail(&text),
         new(EventKind::SettingsChanged).delay(second),
