@@ -12,7 +12,11 @@ use bytes::Bytes;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast::{
-    circuit_breaker::WindowOf, core::clock, http::RespondLayer, http_client, http_server,
+    Guard, PerKeyLayer,
+    circuit_breaker::WindowOf,
+    core::{Key, clock},
+    http::RespondLayer,
+    http_client, http_server,
     prelude::*,
 };
 
@@ -66,14 +70,28 @@ fn of_a_call<S, R>(service: &mut S, request: impl Fn() -> R) -> AllocationInfo
 where
     S: Service<R>,
 {
-    for _ in 0..10 {
-        let _ = poll_to_end(service, request());
-    }
-    let request = request();
+    on_paused_time(async {
+        for _ in 0..10 {
+            let _ = poll_to_end(service, request());
+        }
+        of_one(service, request())
+    })
+}
+
+fn of_one<S, R>(service: &mut S, request: R) -> AllocationInfo
+where
+    S: Service<R>,
+{
     let mut outcome = None;
     let info = measure(|| outcome = Some(poll_to_end(service, request)));
     drop(outcome);
     info
+}
+
+/// Nothing that a layer does once in a while comes between two calls.
+fn on_paused_time<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
 fn happy<L>(layer: &L) -> u64
@@ -144,6 +162,40 @@ fn metrics_allocate_nothing_for_an_operation_that_is_known() {
     assert_eq!(happy(&MetricsLayer::new()), 0);
     assert_eq!(happy(&MetricsLayer::new().operation(|(): &()| "any")), 0);
     assert_eq!(happy(&MetricsLayer::new().most_operations(0).operation(|(): &()| "any")), 0);
+}
+
+#[test]
+fn the_minute_of_metrics_uses_its_memory_again() {
+    on_paused_time(async {
+        let mut service = MetricsLayer::new().layer(Inner(()));
+        for _ in 0..120 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            poll_to_end(&mut service, ()).unwrap();
+        }
+        for _ in 0..60 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(of_one(&mut service, ()).count_total, 0);
+        }
+    });
+}
+
+#[test]
+fn a_stack_per_key_allocates_nothing_for_a_key_that_is_known() {
+    let key = |(): &()| Key::of("any");
+    assert_eq!(happy(&PerKeyLayer::new(10, key, |(): &()| BulkheadLayer::new(10))), 0);
+}
+
+#[test]
+fn a_guard_allocates_nothing() {
+    let (guard, cx) = (Guard::new("any"), &mut Context::from_waker(Waker::noop()));
+    let mut run = || {
+        let work = guard.run(|| ready(Ok::<_, BoxError>(7)));
+        matches!(pin!(work).poll(cx), Poll::Ready(Ok(7)))
+    };
+    assert!(run());
+    let mut answered = false;
+    assert_eq!(measure(|| answered = run()).count_total, 0);
+    assert!(answered);
 }
 
 #[test]

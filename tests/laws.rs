@@ -6,5 +6,6 @@ mod closures;
 mod fallback;
 mod http;
 mod metrics;
+mod per_key;
 mod retry;
 mod timeout;

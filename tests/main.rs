@@ -7,4 +7,5 @@ mod examples;
 mod gateway;
 mod http_layers;
 mod laws;
+mod presets;
 mod served;

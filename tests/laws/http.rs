@@ -85,7 +85,7 @@ laws! {
 laws! {
     mod client_preset;
     layer: http_client,
-    readiness: first_attempt,
+    readiness: always,
     request: request,
     response: response::<tower_ballast_http::ReplayBody<Body>>,
     read: read::<Body>,

@@ -1,26 +1,31 @@
 use std::task::{Context, Poll};
 
-use tower_ballast_circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
 use tower_ballast_core::{Event, Observer, SharedObserver};
-use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent};
+use tower_ballast_http::{ByAuthority, HttpClassify, HttpFacts, HttpReplay, Idempotent};
+use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
 use tower_ballast_retry::{Retry, RetryHandle, RetryLayer, WorstCase};
 use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::limits::{ATTEMPT, TOTAL};
+use crate::{
+    BulkheadLayer,
+    endpoint::{Attempt, Circuit, Endpoint},
+    limits::{AUTHORITIES, TOTAL},
+    per_key::{PerKey, PerKeyHandle, PerKeyLayer},
+};
 
 type Deadline = TimeoutLayer<HttpFacts>;
 type Attempts<R> = RetryLayer<Idempotent, R, HttpClassify>;
-type Circuit = CircuitBreakerLayer<HttpClassify, HttpFacts>;
-type Stack<S, R> = Timeout<
-    Retry<
-        CircuitBreaker<Timeout<S, HttpFacts>, HttpClassify, HttpFacts>,
-        Idempotent,
-        R,
-        HttpClassify,
+type Endpoints = PerKeyLayer<ByAuthority, Endpoint, Endpoint>;
+type Figures = MetricsLayer<HttpClassify, ByAuthority>;
+type Stack<S, R> = Metrics<
+    Timeout<
+        Retry<PerKey<S, ByAuthority, Endpoint, Endpoint>, Idempotent, R, HttpClassify>,
+        HttpFacts,
     >,
-    HttpFacts,
+    HttpClassify,
+    ByAuthority,
 >;
 
 /// Protects an HTTP or gRPC client of hyper-util or tonic.
@@ -29,10 +34,16 @@ type Stack<S, R> = Timeout<
 ///
 /// | layer | does |
 /// |---|---|
+/// | [`MetricsLayer`] | counts and times requests by authority: host and port |
 /// | [`TimeoutLayer::total`] | 30 s for the request with all its attempts |
 /// | [`RetryLayer`] | up to 2 retries of what may be repeated, within a budget; bodies up to 64 KiB are kept for it |
-/// | [`CircuitBreakerLayer`] | refuses while half of the calls fail; one circuit for everything the client calls |
+/// | [`PerKeyLayer`] | gives each of 256 authorities its own of the following three |
+/// | [`BulkheadLayer`] | 1000 attempts at once |
+/// | [`CircuitBreakerLayer`](crate::CircuitBreakerLayer) | refuses while half of the calls fail |
 /// | [`TimeoutLayer::new`] | 10 s for each attempt; the last one may use what is left |
+///
+/// Of further authorities those are forgotten that have no request in flight, were not asked for lately and
+/// have a closed circuit; without such, the newcomers share one set of the three.
 ///
 /// What may be repeated goes by the method, or an `Idempotency-Key`: a POST without one is sent
 /// once. The error is a [`BoxError`](tower_ballast_core::BoxError).
@@ -80,26 +91,34 @@ pub fn http_client() -> HttpClient {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct HttpClient<R = HttpReplay> {
+    metrics: Figures,
     deadline: Deadline,
     retry: Attempts<R>,
-    circuit: Circuit,
-    attempt: TimeoutLayer<HttpFacts>,
+    endpoints: Endpoints,
 }
 
 impl<R> HttpClient<R> {
     pub(crate) fn with_replay(replay: R) -> Self {
         let facts = HttpFacts::new();
+        let endpoints = PerKeyLayer::over(AUTHORITIES, ByAuthority, Endpoint::new(&facts));
         Self {
-            deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(facts.clone()),
+            metrics: MetricsLayer::new()
+                .name("client")
+                .classify_with(HttpClassify::new())
+                .operation_with(ByAuthority),
+            deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(facts),
             retry: RetryLayer::new(Idempotent::new())
                 .total(TOTAL)
                 .replay(replay)
                 .classify_with(HttpClassify::new()),
-            circuit: CircuitBreakerLayer::new()
-                .classify_with(HttpClassify::new())
-                .facts(facts.clone()),
-            attempt: TimeoutLayer::new(ATTEMPT).name("attempt_timeout").facts(facts),
+            endpoints: endpoints.keep_if(Endpoint::is_worth_keeping),
         }
+    }
+
+    /// Tunes the figures.
+    pub fn metrics(mut self, tune: impl FnOnce(Figures) -> Figures) -> Self {
+        self.metrics = tune(self.metrics);
+        self
     }
 
     /// Tunes the deadline of the whole request. The retries keep to the same limit by themselves,
@@ -116,15 +135,23 @@ impl<R> HttpClient<R> {
         self
     }
 
-    /// Tunes the circuit.
-    pub fn circuit(mut self, tune: impl FnOnce(Circuit) -> Circuit) -> Self {
-        self.circuit = tune(self.circuit);
-        self
+    /// Tunes the bulkhead that every authority gets.
+    pub fn bulkhead(self, tune: impl FnOnce(BulkheadLayer) -> BulkheadLayer) -> Self {
+        self.model(|model| Endpoint { bulkhead: tune(model.bulkhead), ..model })
+    }
+
+    /// Tunes the circuit that every authority gets.
+    pub fn circuit(self, tune: impl FnOnce(Circuit) -> Circuit) -> Self {
+        self.model(|model| Endpoint { circuit: tune(model.circuit), ..model })
     }
 
     /// Tunes the timeout of each attempt.
-    pub fn attempt(mut self, tune: impl FnOnce(Deadline) -> Deadline) -> Self {
-        self.attempt = tune(self.attempt);
+    pub fn attempt(self, tune: impl FnOnce(Attempt) -> Attempt) -> Self {
+        self.model(|model| Endpoint { attempt: tune(model.attempt), ..model })
+    }
+
+    fn model(mut self, tune: impl FnOnce(Endpoint) -> Endpoint) -> Self {
+        self.endpoints = self.endpoints.tune(tune);
         self
     }
 
@@ -142,9 +169,15 @@ impl<R> HttpClient<R> {
         Self {
             deadline: self.deadline.observer(observer.clone()),
             retry: self.retry.observer(observer.clone()),
-            circuit: self.circuit.observer(observer.clone()),
-            attempt: self.attempt.observer(observer),
+            ..self
         }
+        .model(|model| model.observer(&observer))
+    }
+
+    /// What was counted, by authority.
+    #[must_use]
+    pub fn metrics_handle(&self) -> MetricsHandle {
+        self.metrics.handle()
     }
 
     /// A handle to the deadline.
@@ -159,16 +192,10 @@ impl<R> HttpClient<R> {
         self.retry.handle()
     }
 
-    /// A handle to the circuit.
+    /// A handle that finds what is kept for an authority, once requests have gone to it.
     #[must_use]
-    pub fn circuit_handle(&self) -> CircuitBreakerHandle {
-        self.circuit.handle()
-    }
-
-    /// A handle to the timeout of each attempt.
-    #[must_use]
-    pub fn attempt_handle(&self) -> TimeoutHandle {
-        self.attempt.handle()
+    pub fn endpoints(&self) -> PerKeyHandle<Endpoint> {
+        self.endpoints.handle()
     }
 
     /// The most that one request can turn into.
@@ -180,16 +207,19 @@ impl<R> HttpClient<R> {
     /// The stack in words, outermost first, with its present settings.
     #[must_use]
     pub fn explain(&self) -> String {
-        let worst = self.worst_case();
+        let (worst, model) = (self.worst_case(), self.endpoints.model());
         format!(
-            "deadline  {:?} for the request with all its attempts\n\
+            "metrics   counts and times, by authority\n\
+             deadline  {:?} for the request with all its attempts\n\
              retry     at most {} attempts, of what may be repeated, within a budget\n\
-             circuit   {} now; refuses while too many calls fail\n\
+             for each of {AUTHORITIES} authorities:\n\
+             bulkhead  {} attempts at once\n\
+             circuit   refuses while too many calls fail\n\
              attempt   {:?} each; the last may use what is left\n",
             self.deadline.handle().limit(),
             worst.attempts,
-            self.circuit.handle().phase().as_str(),
-            self.attempt.handle().limit(),
+            model.bulkhead.handle().limit(),
+            model.attempt.handle().limit(),
         )
     }
 }
@@ -198,9 +228,8 @@ impl<S, R: Clone> Layer<S> for HttpClient<R> {
     type Service = HttpClientService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let attempt = self.attempt.layer(inner);
-        let retry = self.retry.layer(self.circuit.layer(attempt));
-        HttpClientService(self.deadline.layer(retry))
+        let retry = self.retry.layer(self.endpoints.layer(inner));
+        HttpClientService(self.metrics.layer(self.deadline.layer(retry)))
     }
 }
 

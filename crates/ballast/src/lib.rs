@@ -46,6 +46,19 @@
 //! # let _ = stack;
 //! ```
 //!
+//! # Plain code
+//!
+//! ```
+//! use tower_ballast::{BoxError, Guard};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let inventory = Guard::new("inventory");
+//! let stock = inventory.run_or(|| async { Ok::<_, BoxError>(17) }, |_| Ok(0)).await?;
+//! # assert_eq!(stock, 17);
+//! # Ok::<_, BoxError>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # What there is
 //!
 //! | layer | crate | keeps a service from |
@@ -55,6 +68,7 @@
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
 //! | [`FallbackLayer`] | [`fallback`] | answering with an error where a lesser answer would do |
+//! | [`PerKeyLayer`] | [`per_key`] | letting one key, such as a host, spoil what others share |
 //! | [`MetricsLayer`] | [`metrics`] | nothing, and shows how it fares |
 #![cfg_attr(
     feature = "http",
@@ -75,7 +89,13 @@
 #[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
+mod endpoint;
+pub mod guard;
+#[cfg(feature = "http")]
 mod limits;
+mod oneshot;
+pub mod per_key;
+mod plain;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
 #[cfg(feature = "http")]
@@ -109,7 +129,13 @@ pub use self::reqwest_client::reqwest_client;
 #[cfg(feature = "http")]
 pub use self::{
     client::{HttpClient, HttpClientService, http_client},
+    endpoint::Endpoint,
     server::{HttpServer, HttpServerService, http_server},
+};
+pub use self::{
+    guard::Guard,
+    per_key::PerKeyLayer,
+    plain::{Job, RetryFuture, Run, retry},
 };
 
 /// What most stacks name: the layers, the vocabulary of their settings, and the one error.

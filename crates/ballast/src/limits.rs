@@ -4,3 +4,9 @@ use std::time::Duration;
 pub(crate) const TOTAL: Duration = Duration::from_secs(30);
 /// How long one attempt may take.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
+/// How many requests a server works on at once.
+pub(crate) const SERVING: u32 = 256;
+/// How many attempts a client makes at once, to one authority.
+pub(crate) const ATTEMPTS: u32 = 1000;
+/// How many authorities a client tells apart.
+pub(crate) const AUTHORITIES: u32 = 256;

@@ -3,13 +3,18 @@ use std::{
     time::Duration,
 };
 
+use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer};
 use tower_ballast_core::{Event, Observer, SharedObserver};
-use tower_ballast_http::{HttpFacts, Respond, RespondLayer};
+use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, Respond, RespondLayer};
+use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
 use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-type Stack<S> = Respond<Timeout<S, HttpFacts>>;
+use crate::limits::{SERVING, TOTAL};
+
+type Figures<O> = MetricsLayer<HttpClassify, O>;
+type Stack<S, O> = Respond<Metrics<Timeout<Bulkhead<S>, HttpFacts>, HttpClassify, O>>;
 
 /// Protects an HTTP or gRPC server: every request gets an answer, and none takes for ever.
 ///
@@ -18,7 +23,9 @@ type Stack<S> = Respond<Timeout<S, HttpFacts>>;
 /// | layer | does |
 /// |---|---|
 /// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json with Retry-After, gRPC statuses for gRPC |
+/// | [`MetricsLayer`] | counts and times requests by method, or as you [say](HttpServer::operation) |
 /// | [`TimeoutLayer::total`] | gives each request a deadline, 30 s unless it brings an earlier one, and refuses it when that has passed |
+/// | [`BulkheadLayer`] | works on 256 requests at once and refuses others |
 ///
 /// A request costs the allocations of the one extension that its deadline is written into.
 ///
@@ -42,21 +49,62 @@ type Stack<S> = Respond<Timeout<S, HttpFacts>>;
 pub fn http_server() -> HttpServer {
     HttpServer {
         respond: RespondLayer::new(),
-        deadline: TimeoutLayer::total(crate::limits::TOTAL)
-            .name("deadline")
-            .facts(HttpFacts::new()),
+        metrics: MetricsLayer::new()
+            .name("server")
+            .classify_with(HttpClassify::new())
+            .operation_with(ByMethod),
+        deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(HttpFacts::new()),
+        bulkhead: BulkheadLayer::new(SERVING),
     }
 }
 
 /// The preset that [`http_server`] makes; a layer, still to be tuned.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct HttpServer {
+pub struct HttpServer<O = ByMethod> {
     respond: RespondLayer,
+    metrics: Figures<O>,
     deadline: TimeoutLayer<HttpFacts>,
+    bulkhead: BulkheadLayer,
 }
 
-impl HttpServer {
+impl<O> HttpServer<O> {
+    /// Names the operation under which a request is counted, such as its route.
+    ///
+    /// ```
+    /// use axum::{Router, extract::{MatchedPath, Request}, routing::get};
+    ///
+    /// let preset = tower_ballast::http_server().operation(|request: &Request| {
+    ///     request.extensions().get::<MatchedPath>().map_or("no route", MatchedPath::as_str)
+    /// });
+    /// let figures = preset.metrics_handle();
+    /// let app: Router = Router::new().route("/items/{id}", get(async || "one")).layer(preset);
+    /// # let _ = (app, figures);
+    /// ```
+    pub fn operation<R, F>(self, operation: F) -> HttpServer<F>
+    where
+        F: Fn(&R) -> &str,
+    {
+        HttpServer {
+            respond: self.respond,
+            metrics: self.metrics.operation(operation),
+            deadline: self.deadline,
+            bulkhead: self.bulkhead,
+        }
+    }
+
+    /// Tunes the figures.
+    pub fn metrics(mut self, tune: impl FnOnce(Figures<O>) -> Figures<O>) -> Self {
+        self.metrics = tune(self.metrics);
+        self
+    }
+
+    /// Tunes how many requests are worked on at once.
+    pub fn bulkhead(mut self, tune: impl FnOnce(BulkheadLayer) -> BulkheadLayer) -> Self {
+        self.bulkhead = tune(self.bulkhead);
+        self
+    }
+
     /// Tunes the layer that answers in place of errors.
     pub fn respond(mut self, tune: impl FnOnce(RespondLayer) -> RespondLayer) -> Self {
         self.respond = tune(self.respond);
@@ -73,20 +121,34 @@ impl HttpServer {
     }
 
     /// Tells a closure what any of its layers does. The first observer stays.
-    pub fn on_event<O>(self, on_event: O) -> Self
+    pub fn on_event<F>(self, on_event: F) -> Self
     where
-        O: Fn(&Event<'_>) + Send + Sync + 'static,
+        F: Fn(&Event<'_>) + Send + Sync + 'static,
     {
         self.observer(on_event)
     }
 
     /// Tells an observer what any of its layers does. The first observer stays.
-    pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
+    pub fn observer<W: Observer + Send + Sync + 'static>(self, observer: W) -> Self {
         let observer = SharedObserver::new(observer);
         Self {
             respond: self.respond.observer(observer.clone()),
-            deadline: self.deadline.observer(observer),
+            deadline: self.deadline.observer(observer.clone()),
+            bulkhead: self.bulkhead.observer(observer),
+            ..self
         }
+    }
+
+    /// What was counted, by operation.
+    #[must_use]
+    pub fn metrics_handle(&self) -> MetricsHandle {
+        self.metrics.handle()
+    }
+
+    /// A handle to change how many requests are worked on at once, and to drain.
+    #[must_use]
+    pub fn bulkhead_handle(&self) -> BulkheadHandle {
+        self.bulkhead.handle()
     }
 
     /// A handle to change the deadline while requests are served.
@@ -110,31 +172,35 @@ impl HttpServer {
     pub fn explain(&self) -> String {
         format!(
             "respond   answers 503 or 504 with Retry-After in place of errors, hides their texts\n\
-             deadline  {:?} for the whole request, or what the request brings when that is less\n",
-            self.deadline.handle().limit()
+             metrics   counts and times, by operation\n\
+             deadline  {:?} for the whole request, or what the request brings when that is less\n\
+             bulkhead  {} at once, others are refused\n",
+            self.deadline.handle().limit(),
+            self.bulkhead.handle().limit(),
         )
     }
 }
 
-impl<S> Layer<S> for HttpServer {
-    type Service = HttpServerService<S>;
+impl<S, O: Clone> Layer<S> for HttpServer<O> {
+    type Service = HttpServerService<S, O>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpServerService(self.respond.layer(self.deadline.layer(inner)))
+        let deadline = self.deadline.layer(self.bulkhead.layer(inner));
+        HttpServerService(self.respond.layer(self.metrics.layer(deadline)))
     }
 }
 
 /// A server protected by [`http_server`].
 #[derive(Debug, Clone)]
-pub struct HttpServerService<S>(Stack<S>);
+pub struct HttpServerService<S, O = ByMethod>(Stack<S, O>);
 
-impl<S, R> Service<R> for HttpServerService<S>
+impl<S, O, R> Service<R> for HttpServerService<S, O>
 where
-    Stack<S>: Service<R>,
+    Stack<S, O>: Service<R>,
 {
-    type Response = <Stack<S> as Service<R>>::Response;
-    type Error = <Stack<S> as Service<R>>::Error;
-    type Future = <Stack<S> as Service<R>>::Future;
+    type Response = <Stack<S, O> as Service<R>>::Response;
+    type Error = <Stack<S, O> as Service<R>>::Error;
+    type Future = <Stack<S, O> as Service<R>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(cx)

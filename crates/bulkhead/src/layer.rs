@@ -108,6 +108,16 @@ impl<F, M> BulkheadLayer<F, M> {
         self
     }
 
+    /// The same settings, name and observer with a state of its own: for one layer of many that
+    /// are alike.
+    #[must_use]
+    pub fn fork(mut self) -> Self {
+        let mut fork = self.shared.separate();
+        fork.reporter = self.shared.reporter.fork();
+        self.shared = Arc::new(fork);
+        self
+    }
+
     /// A handle that reads the counts and changes the settings while requests run.
     #[must_use]
     pub fn handle(&self) -> BulkheadHandle {

@@ -38,12 +38,7 @@ impl CircuitBreakerLayer {
     /// Opens when half of at least 20 calls within 30 seconds have failed.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            shared: Spread::new(Shared::new(Settings::default())),
-            classify: ByResult,
-            facts: (),
-            waits: PhantomData,
-        }
+        Self::of(Spread::new(Shared::new(Settings::default())), ByResult, ())
     }
 }
 
@@ -228,18 +223,13 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
     /// What counts as a failure, by a type of its own.
     #[must_use]
     pub fn classify_with<D>(self, classify: D) -> CircuitBreakerLayer<D, F, W> {
-        CircuitBreakerLayer { shared: self.shared, classify, facts: self.facts, waits: PhantomData }
+        CircuitBreakerLayer::of(self.shared, classify, self.facts)
     }
 
     /// What may be known of a request; the deadline is used. Default: nothing.
     #[must_use]
     pub fn facts<G>(self, facts: G) -> CircuitBreakerLayer<C, G, W> {
-        CircuitBreakerLayer {
-            shared: self.shared,
-            classify: self.classify,
-            facts,
-            waits: PhantomData,
-        }
+        CircuitBreakerLayer::of(self.shared, self.classify, facts)
     }
 
     /// Lets up to `most` callers wait up to `longest`, and never past their deadlines, for the
@@ -252,12 +242,7 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
             settings.longest_wait = longest;
             settings.most_waiting = most;
         });
-        CircuitBreakerLayer {
-            shared: layer.shared,
-            classify: layer.classify,
-            facts: layer.facts,
-            waits: PhantomData,
-        }
+        CircuitBreakerLayer::of(layer.shared, layer.classify, layer.facts)
     }
 
     /// The same settings with a circuit of its own, named and watched by nobody yet.
@@ -267,10 +252,24 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
         self
     }
 
+    /// The same settings, name and observer with a state of its own: for one layer of many that
+    /// are alike.
+    #[must_use]
+    pub fn fork(mut self) -> Self {
+        let mut fork = self.shared.separate();
+        fork.reporter = self.shared.reporter.fork();
+        self.shared = Spread::new(fork);
+        self
+    }
+
     /// A handle that reads the circuit and changes it while traffic flows.
     #[must_use]
     pub fn handle(&self) -> CircuitBreakerHandle {
         CircuitBreakerHandle(self.shared.clone())
+    }
+
+    const fn of(shared: Spread<Shared>, classify: C, facts: F) -> Self {
+        Self { shared, classify, facts, waits: PhantomData }
     }
 
     fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -281,12 +280,7 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
 
 impl<C: Clone, F: Clone, W> Clone for CircuitBreakerLayer<C, F, W> {
     fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            classify: self.classify.clone(),
-            facts: self.facts.clone(),
-            waits: PhantomData,
-        }
+        Self::of(self.shared.clone(), self.classify.clone(), self.facts.clone())
     }
 }
 

@@ -1,6 +1,9 @@
 //! The part of a layer's state that speaks.
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{BoxError, Event, Name, Observer, Reason, Rejected, RetryAfter};
 
@@ -11,7 +14,7 @@ use crate::{BoxError, Event, Name, Observer, Reason, Rejected, RetryAfter};
 pub struct Reporter {
     default: &'static str,
     name: OnceLock<Name>,
-    observer: OnceLock<Box<dyn Observer + Send + Sync>>,
+    observer: OnceLock<Arc<dyn Observer + Send + Sync>>,
 }
 
 impl Reporter {
@@ -19,6 +22,12 @@ impl Reporter {
     #[must_use]
     pub const fn new(default: &'static str) -> Self {
         Self { default, name: OnceLock::new(), observer: OnceLock::new() }
+    }
+
+    /// The same name and the same observer, for a layer whose state is a copy.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { default: self.default, name: self.name.clone(), observer: self.observer.clone() }
     }
 
     /// Names the layer. The first name stays.
@@ -53,7 +62,7 @@ impl Reporter {
 
     /// Tells `observer` from now on. The first observer stays.
     pub fn observe_with<O: Observer + Send + Sync + 'static>(&self, observer: O) {
-        let _ = self.observer.set(Box::new(observer));
+        let _ = self.observer.set(Arc::new(observer));
     }
 
     /// Whether anyone listens.

@@ -68,6 +68,7 @@ mod classify;
 mod facts;
 mod grpc;
 mod idempotent;
+mod operation;
 mod replay;
 #[cfg(feature = "reqwest")]
 mod reqwest_types;
@@ -81,6 +82,7 @@ pub use self::{
     classify::HttpClassify,
     facts::HttpFacts,
     idempotent::Idempotent,
+    operation::{ByAuthority, ByMethod},
     replay::{HttpReplay, ReplayBody, SpareRequest},
     respond::{Respond, RespondBody, RespondLayer},
     retry_after::{read_retry_after, write_retry_after},

@@ -118,6 +118,16 @@ impl<F, L> TimeoutLayer<F, L> {
         self
     }
 
+    /// The same settings, name and observer with a state of its own: for one layer of many that
+    /// are alike.
+    #[must_use]
+    pub fn fork(mut self) -> Self {
+        let mut fork = self.shared.separate();
+        fork.reporter = self.shared.reporter.fork();
+        self.shared = Arc::new(fork);
+        self
+    }
+
     /// A handle that reads and changes the limit while requests run.
     #[must_use]
     pub fn handle(&self) -> TimeoutHandle {

@@ -1,0 +1,128 @@
+//! What a client preset keeps for each authority.
+
+use std::hash::{Hash, Hasher};
+
+use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer};
+use tower_ballast_circuit_breaker::{
+    CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Phase,
+};
+use tower_ballast_core::{Key, Observer, SharedObserver};
+use tower_ballast_http::{ByAuthority, HttpClassify, HttpFacts, HttpRequest};
+use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
+use tower_layer::Layer;
+
+use crate::{
+    limits::{ATTEMPT, ATTEMPTS},
+    per_key::{KeyOf, LayersFor},
+};
+
+pub(crate) type Circuit = CircuitBreakerLayer<HttpClassify, HttpFacts>;
+pub(crate) type Attempt = TimeoutLayer<HttpFacts>;
+
+/// The bulkhead, the circuit and the attempt timeout of one authority: host and port.
+///
+/// ```
+/// let client = tower_ballast::http_client();
+/// let endpoints = client.endpoints();
+/// // Once requests have gone to it:
+/// if let Some(payments) = endpoints.of(tower_ballast::Endpoint::key("payments.example:8080")) {
+///     payments.circuit().force_open();
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub(crate) bulkhead: BulkheadLayer,
+    pub(crate) circuit: Circuit,
+    pub(crate) attempt: Attempt,
+}
+
+impl Endpoint {
+    pub(crate) fn new(facts: &HttpFacts) -> Self {
+        Self {
+            bulkhead: BulkheadLayer::new(ATTEMPTS),
+            circuit: CircuitBreakerLayer::new()
+                .classify_with(HttpClassify::new())
+                .facts(facts.clone()),
+            attempt: TimeoutLayer::new(ATTEMPT).name("attempt_timeout").facts(facts.clone()),
+        }
+    }
+
+    /// The key of an authority, as it stands in the URL; upper and lower case are the same.
+    #[must_use]
+    pub fn key(authority: &str) -> Key {
+        Key::of(&AnyCase(authority))
+    }
+
+    /// A handle to its bulkhead.
+    #[must_use]
+    pub fn bulkhead(&self) -> BulkheadHandle {
+        self.bulkhead.handle()
+    }
+
+    /// A handle to its circuit.
+    #[must_use]
+    pub fn circuit(&self) -> CircuitBreakerHandle {
+        self.circuit.handle()
+    }
+
+    /// A handle to the timeout of its attempts.
+    #[must_use]
+    pub fn attempt(&self) -> TimeoutHandle {
+        self.attempt.handle()
+    }
+
+    /// Whether it knows something that should not be forgotten.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.circuit.handle().phase() != Phase::Closed
+    }
+
+    pub(crate) fn observer(self, observer: &SharedObserver) -> Self
+    where
+        SharedObserver: Observer,
+    {
+        Self {
+            bulkhead: self.bulkhead.observer(observer.clone()),
+            circuit: self.circuit.observer(observer.clone()),
+            attempt: self.attempt.observer(observer.clone()),
+        }
+    }
+}
+
+impl<S> Layer<S> for Endpoint {
+    type Service = Bulkhead<CircuitBreaker<Timeout<S, HttpFacts>, HttpClassify, HttpFacts>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.bulkhead.layer(self.circuit.layer(self.attempt.layer(inner)))
+    }
+}
+
+/// The first endpoint of all is the model of the others.
+impl<R> LayersFor<R> for Endpoint {
+    type Layers = Self;
+
+    fn layers(&self, _: &R) -> Self {
+        Self {
+            bulkhead: self.bulkhead.clone().fork(),
+            circuit: self.circuit.clone().fork(),
+            attempt: self.attempt.clone().fork(),
+        }
+    }
+}
+
+impl<R: HttpRequest> KeyOf<R> for ByAuthority {
+    fn key(&self, request: &R) -> Key {
+        Endpoint::key(request.authority().unwrap_or_default())
+    }
+}
+
+/// A name of which the case does not matter.
+struct AnyCase<'a>(&'a str);
+
+impl Hash for AnyCase<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+        state.write_u8(0xff);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the presets keep apart, and what they share.
+
+use std::{convert::Infallible, future::pending};
+
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower_ballast::{
+    Endpoint, HttpReplay, Reason, Rejected, circuit_breaker::Phase, http_client, http_server,
+};
+
+/// A client under the preset, with which everything at `down` fails.
+fn client(
+    preset: &tower_ballast::HttpClient,
+) -> impl Service<Request<String>, Response = StatusCode, Error = BoxError> {
+    let inner = service_fn(|request: Request<_>| async move {
+        let mut response = Response::new(());
+        if request.uri().host() == Some("down") {
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+        }
+        Ok::<_, BoxError>(response)
+    });
+    preset.layer(inner).map_response(|response: Response<()>| response.status())
+}
+
+fn post(url: &str) -> Request<String> {
+    Request::post(url).body(String::new()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_authority_has_a_circuit_of_its_own() {
+    // A retry would wait until the circuit lets it try.
+    let preset = http_client().retry(|layer| layer.retries(0));
+    let mut client = client(&preset);
+    for _ in 0..20 {
+        let status = client.ready().await.unwrap().call(post("http://down:8080/")).await.unwrap();
+        assert_eq!(status, StatusCode::BAD_GATEWAY);
+    }
+    let refused = client.ready().await.unwrap().call(post("http://DOWN:8080/")).await.unwrap_err();
+    assert_eq!(Rejected::find(&*refused).unwrap().reason(), Reason::CircuitOpen);
+    client.ready().await.unwrap().call(post("http://up/")).await.unwrap();
+
+    let endpoints = preset.endpoints();
+    let phase = |authority| endpoints.of(Endpoint::key(authority)).unwrap().circuit().phase();
+    assert_eq!((phase("down:8080"), phase("up")), (Phase::Open, Phase::Closed));
+    assert!(endpoints.of(Endpoint::key("down")).is_none());
+    assert_eq!(endpoints.statistics().keys, 2);
+
+    let figures = preset.metrics_handle();
+    assert_eq!(figures.of("down:8080").unwrap().whole.errors, 20);
+    assert_eq!(figures.of("up").unwrap().whole.errors, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_survives_a_flood_of_made_up_hosts() {
+    let preset = http_client().retry(|layer| layer.retries(0));
+    let mut client = client(&preset);
+    for _ in 0..20 {
+        client.ready().await.unwrap().call(post("http://down/")).await.unwrap();
+    }
+    for number in 0..5_000 {
+        client.ready().await.unwrap().call(post(&format!("http://h{number}/"))).await.unwrap();
+    }
+    assert!(client.ready().await.unwrap().call(post("http://down/")).await.is_err());
+    assert_eq!(preset.endpoints().statistics().keys, 256);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tuned_holds_for_every_authority_and_everyone_is_told() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = std::sync::Arc::clone(&told);
+    let preset = http_client()
+        .retry(|layer| layer.replay(HttpReplay::new()))
+        .bulkhead(|layer| layer.limit(0).name("none"))
+        .on_event(move |event| log.lock().unwrap().push(event.to_string()));
+    let mut client = client(&preset);
+    for host in ["http://a/", "http://b/"] {
+        let refused = client.ready().await.unwrap().call(post(host)).await.unwrap_err();
+        assert_eq!(Rejected::find(&*refused).unwrap().reason(), Reason::BulkheadFull);
+    }
+    assert_eq!(*told.lock().unwrap(), ["none refused reason=bulkhead_full"; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_refuses_what_it_cannot_work_on_and_counts_by_operation() {
+    let preset = http_server()
+        .bulkhead(|layer| layer.limit(1))
+        .operation(|request: &Request<Body>| request.uri().path());
+    let (figures, bulkhead) = (preset.metrics_handle(), preset.bulkhead_handle());
+    let app = preset.layer(service_fn(|request: Request<Body>| async move {
+        match request.uri().path() {
+            "/hang" => pending().await,
+            _ => Ok::<_, Infallible>(Response::new(Body::empty())),
+        }
+    }));
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let running = tokio::spawn(app.clone().oneshot(get("/hang")));
+    tokio::task::yield_now().await;
+    let refused = app.clone().oneshot(get("/")).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(bulkhead.statistics().full, 1);
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(app.oneshot(get("/")).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(figures.of("/hang").unwrap().whole.cancelled, 1);
+    let root = figures.of("/").unwrap().whole;
+    assert_eq!((root.count, root.ignored, root.errors), (2, 1, 0));
+}
+
+#[test]
+fn a_preset_tells_what_it_is_made_of() {
+    let words = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.split("  ").next().map(str::to_owned)).collect()
+    };
+    assert_eq!(words(&http_server().explain()), ["respond", "metrics", "deadline", "bulkhead"]);
+    let client = http_client().explain();
+    let layers = words(&client);
+    assert_eq!(layers[..3], ["metrics", "deadline", "retry"]);
+    assert_eq!(layers[4..], ["bulkhead", "circuit", "attempt"]);
+}
