@@ -29,3 +29,6 @@ mod report;
 mod storm;
 #[path = "../examples/gateway/upstream.rs"]
 mod upstream;
+#[allow(dead_code, reason = "the example's main uses the rest")]
+#[path = "../examples/gateway/watch.rs"]
+mod watch;

@@ -11,15 +11,16 @@ A reverse proxy under the protection of tower-ballast.
 Usage:
   gateway
       Shows a storm: a load, an upstream that fails, and this gateway between them, all in one
-      process on loopback. First with protection off, then on. Takes less than a minute; exits
+      process on loopback. First with protection off, then on. Takes about 70 seconds; exits
       with 0 when the protected run kept its promises and with 1 when it broke one.
 
-  gateway --listen ADDR --upstream URL [--trust IP]...
+  gateway --listen ADDR --upstream URL [--admin ADDR] [--trust IP]...
       Protects an upstream of yours until interrupted, then lets running requests end.
 
 Options:
   --listen ADDR     address and port to listen on, such as 127.0.0.1:8080 (port 0: any free one)
   --upstream URL    where requests go, such as http://127.0.0.1:9000 (plain HTTP)
+  --admin ADDR      serves /metrics for Prometheus and /stats as JSON there; keep it private
   --trust IP        a peer whose X-Forwarded-* fields are passed on; may be given again
   --help            this text
 ";
@@ -37,6 +38,7 @@ pub(crate) enum Command {
 pub(crate) struct Protect {
     pub(crate) listen: SocketAddr,
     pub(crate) upstream: Authority,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) trusted: Vec<IpAddr>,
 }
 
@@ -46,7 +48,8 @@ pub(crate) struct Protect {
 ///
 /// A sentence for the user, when they make no sense.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let (mut listen, mut upstream, mut trusted) = (None, None, Vec::new());
+    let (mut listen, mut upstream, mut admin) = (None, None, None);
+    let mut trusted = Vec::new();
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         let (flag, attached) = match arg.split_once('=') {
@@ -60,7 +63,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         };
         match flag.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
-            "--listen" => once(&mut listen, &flag, address(&value("an address and port")?)?)?,
+            "--listen" => {
+                once(&mut listen, &flag, address(&flag, &value("an address and port")?)?)?;
+            }
+            "--admin" => once(&mut admin, &flag, address(&flag, &value("an address and port")?)?)?,
             "--upstream" => once(&mut upstream, &flag, authority(&value("a URL")?)?)?,
             "--trust" => trusted.push(peer(&value("an IP address")?)?),
             _ => return Err(format!("unknown argument `{flag}`")),
@@ -68,9 +74,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     }
     match (listen, upstream) {
         (Some(listen), Some(upstream)) => {
-            Ok(Command::Protect(Protect { listen, upstream, trusted }))
+            Ok(Command::Protect(Protect { listen, upstream, admin, trusted }))
         }
-        (None, None) if trusted.is_empty() => Ok(Command::Demonstrate),
+        (None, None) if trusted.is_empty() && admin.is_none() => Ok(Command::Demonstrate),
         (None, _) => Err("--listen ADDR is missing".to_owned()),
         (_, None) => Err("--upstream URL is missing".to_owned()),
     }
@@ -83,9 +89,9 @@ fn once<T>(slot: &mut Option<T>, flag: &str, value: T) -> Result<(), String> {
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        format!("--listen: `{text}` is not an IP address and port, such as 127.0.0.1:8080")
+        format!("{flag}: `{text}` is not an IP address and port, such as 127.0.0.1:8080")
     })
 }
 

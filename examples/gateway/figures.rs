@@ -41,10 +41,10 @@ impl Run {
         Fare::of(self.samples.iter().filter(|sample| sample.phase == phase))
     }
 
-    /// How the requests sent under one weather fared, the time after the outage left out.
-    pub(crate) fn fare_under(&self, weather: Weather) -> Fare {
-        let phase = self.phases.iter().position(|phase| phase.weather == weather);
-        self.fare(phase.expect("the script has every weather"))
+    /// How the requests of the phase with this name fared.
+    fn fare_in(&self, name: &str) -> Fare {
+        let phase = self.phases.iter().position(|phase| phase.name == name);
+        self.fare(phase.expect("the script has this phase"))
     }
 
     /// What one request cost the upstream.
@@ -107,10 +107,12 @@ pub(crate) struct Promise {
 }
 
 /// What protection is for, measured.
-pub(crate) fn promises(run: &Run) -> [Promise; 5] {
+pub(crate) fn promises(run: &Run) -> [Promise; 8] {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let calm = run.fare_under(Weather::Calm).success;
-    let failed = 1.0 - run.fare_under(Weather::Errors).success;
+    let calm = run.fare_in("calm").success;
+    let failed = 1.0 - run.fare_in("errors").success;
+    let (slow, flood, breath) =
+        (run.fare_in("slow").success, run.fare_in("flood").success, run.fare_in("breath").success);
     let calls = run.calls_per_request();
     let refusal = run.refusal_p90();
     let recovery = run.recovery();
@@ -119,6 +121,21 @@ pub(crate) fn promises(run: &Run) -> [Promise; 5] {
             claim: "every request of the calm gets a good answer",
             seen: percent(calm),
             kept: calm >= 1.0,
+        },
+        Promise {
+            claim: "slowed to half of the load, the upstream's work is not in vain",
+            seen: percent(slow),
+            kept: slow >= 0.4,
+        },
+        Promise {
+            claim: "flooded with twice what it can do, it does what it can",
+            seen: percent(flood),
+            kept: flood >= 0.4,
+        },
+        Promise {
+            claim: "after the flood 95 of 100 requests get a good answer at once",
+            seen: percent(breath),
+            kept: breath >= 0.95,
         },
         Promise {
             claim: "of 8 errors in 100 requests, callers see no more than 4",

@@ -8,11 +8,13 @@
 //! ```text
 //!   load.rs  ---->  listener  ---->  protection.rs  ---->  upstream.rs
 //!   callers         one port         proxy + layers        workers, queue, weather
-//!      |                                                       |
+//!      |                                   |                   |
+//!      |                                watch.rs               |
+//!      |                           /metrics, /stats            |
 //!      +--------------------->  report.rs  <-------------------+
 //! ```
 
-use std::{process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 mod args;
 mod figures;
@@ -26,11 +28,13 @@ mod proxy;
 mod report;
 mod storm;
 mod upstream;
+mod watch;
 
 use args::{Command, HELP, Protect};
 use listener::Listener;
 use protection::Protection;
 use proxy::Proxy;
+use watch::Watch;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -62,21 +66,38 @@ async fn demonstrate() -> Result<ExitCode, String> {
     }
     let [off, on] = runs.as_slice() else { unreachable!("there were two runs") };
     println!("{}", report::table(off, on));
+    if let Some(figures) = &on.figures {
+        println!("what the gateway's own layers have counted:\n{figures}");
+    }
     let promises = figures::promises(on);
     println!("{}", report::verdict(&promises));
     Ok(ExitCode::from(u8::from(promises.iter().any(|promise| !promise.kept))))
 }
 
 /// Protects somebody's upstream until interrupted.
-async fn serve(Protect { listen, upstream, trusted }: Protect) -> Result<ExitCode, String> {
-    let listener = Listener::bind(listen).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+async fn serve(Protect { listen, upstream, admin, trusted }: Protect) -> Result<ExitCode, String> {
+    let listener = bind(listen).await?;
     let interruption = interruption();
     println!("listening on http://{}, protecting http://{upstream}", listener.address());
-    let gateway = protection::guard(Proxy::new(upstream).trusted(trusted));
+    let (mut server, mut client) = (tower_ballast::http_server(), tower_ballast::http_client());
+    if let Some(admin) = admin {
+        let admin = bind(admin).await?;
+        let exported = watch::export(server, client).map_err(|error| error.to_string())?;
+        let prometheus;
+        (server, client, prometheus) = exported;
+        println!("figures on http://{0}/metrics and http://{0}/stats", admin.address());
+        let router = Watch::new(&server, &client).router(prometheus);
+        tokio::spawn(admin.serve(router, std::future::pending()));
+    }
+    let gateway = protection::protected(Proxy::new(upstream).trusted(trusted), server, client);
     let drained = listener.drain(Duration::from_secs(10)).serve(gateway, interruption).await;
     println!("{}", if drained { "drained" } else { "stopped; some requests took too long" });
     Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr) -> Result<Listener, String> {
+    let listener = Listener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
 /// Ready at the first ctrl-c or SIGTERM after this call.

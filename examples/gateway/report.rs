@@ -9,8 +9,8 @@ use std::{
 use super::{
     figures::{Fare, Promise, RECOVERED},
     load::{Outcome, Sample},
-    protection::{ATTEMPT, ATTEMPTS, PAUSE, Protection, WHOLE},
-    storm::{Phase, RATE, Run},
+    protection::{AT_ONCE, ATTEMPT, ATTEMPTS, PAUSE, Protection, WHOLE},
+    storm::{FLOOD, Phase, RATE, Run},
     upstream::{QUEUE, WORK, WORKERS},
 };
 
@@ -19,8 +19,8 @@ pub(crate) fn opening() -> String {
     let capacity = (Duration::from_secs(1).as_nanos() / WORK.as_nanos()) * WORKERS as u128;
     format!(
         "callers --> gateway --> upstream, over real sockets of loopback\n\
-         {RATE} requests a second, whatever happens; the upstream can do {capacity} ({WORKERS} workers, {} ms \
-         each, a queue of {QUEUE})",
+         {RATE} requests a second, whatever happens, {FLOOD} in the flood; the upstream can do {capacity}\n\
+         ({WORKERS} workers, {} ms each, a queue of {QUEUE}), and a third of that when it is slow",
         WORK.as_millis()
     )
 }
@@ -86,10 +86,10 @@ pub(crate) fn table(off: &Run, on: &Run) -> String {
 
 /// The promises, each with what was seen.
 pub(crate) fn verdict(promises: &[Promise]) -> String {
-    let mut out = String::from("  with protection on,\n");
+    let mut out = String::from("with protection on,\n");
     for Promise { claim, seen, kept } in promises {
         let word = if *kept { "ok" } else { "BROKEN" };
-        let _ = writeln!(out, "    {claim:<58}{seen:>10}   {word}");
+        let _ = writeln!(out, "    {claim:<64}{seen:>10}   {word}");
     }
     out
 }
@@ -101,7 +101,7 @@ fn caption() -> String {
            time to recover: until the first second with {:.0} % good answers.\n  \
            off: what a service does by habit; reads are sent up to {ATTEMPTS} times, {} ms apart, with {} ms\n  \
            for each. on: the presets http_server and http_client, with the same {} ms, {} ms in\n  \
-           all, and their other times a tenth of the defaults, so that a storm is over in half a minute.\n",
+           all, {AT_ONCE} at once, and their other times a tenth of the defaults, so that a storm is soon over.\n",
         100.0 * RECOVERED,
         PAUSE.as_millis(),
         ATTEMPT.as_millis(),

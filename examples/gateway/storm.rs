@@ -14,19 +14,38 @@ use super::{
 pub(crate) struct Phase {
     pub(crate) name: &'static str,
     pub(crate) weather: Weather,
+    /// Requests a second.
+    pub(crate) rate: u32,
     pub(crate) length: Duration,
 }
 
+impl Phase {
+    pub(crate) const fn new(
+        name: &'static str,
+        weather: Weather,
+        rate: u32,
+        length: Duration,
+    ) -> Self {
+        Self { name, weather, rate, length }
+    }
+}
+
 /// The phases of the demonstration.
-pub(crate) const STORM: [Phase; 4] = [
-    Phase { name: "calm", weather: Weather::Calm, length: Duration::from_secs(3) },
-    Phase { name: "errors", weather: Weather::Errors, length: Duration::from_secs(4) },
-    Phase { name: "outage", weather: Weather::Outage, length: Duration::from_secs(5) },
-    Phase { name: "recovery", weather: Weather::Calm, length: Duration::from_secs(10) },
+pub(crate) const STORM: [Phase; 7] = [
+    Phase::new("calm", Weather::Calm, RATE, Duration::from_secs(3)),
+    Phase::new("slow", Weather::Slow, RATE, Duration::from_secs(4)),
+    Phase::new("errors", Weather::Errors, RATE, Duration::from_secs(4)),
+    Phase::new("flood", Weather::Calm, FLOOD, Duration::from_secs(5)),
+    Phase::new("breath", Weather::Calm, RATE, Duration::from_secs(3)),
+    Phase::new("outage", Weather::Outage, RATE, Duration::from_secs(5)),
+    Phase::new("recovery", Weather::Calm, RATE, Duration::from_secs(9)),
 ];
 
 /// Requests a second: six tenths of what the upstream can do.
 pub(crate) const RATE: u32 = 120;
+
+/// Requests a second in a flood: twice what the upstream can do.
+pub(crate) const FLOOD: u32 = 400;
 
 /// What one run has shown.
 #[derive(Debug)]
@@ -39,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) in_vain: f64,
     /// When the outage ended, from the start.
     pub(crate) outage_end: Duration,
+    /// What the layers have counted, where there are any.
+    pub(crate) figures: Option<String>,
 }
 
 /// Runs the phases through one gateway, and shows every stretch of a second to `watch`.
@@ -55,7 +76,8 @@ pub(crate) async fn run(
     let gateway = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let target = upstream.address().to_string().parse().expect("an address is an authority");
     let mut load = Load::on(gateway.address());
-    tokio::spawn(gateway.serve(protection::gateway(protection, target), std::future::pending()));
+    let (router, watch_layers) = protection::gateway(protection, target);
+    tokio::spawn(gateway.serve(router, std::future::pending()));
 
     let mut outage_end = Duration::ZERO;
     for (number, phase) in phases.iter().enumerate() {
@@ -64,7 +86,7 @@ pub(crate) async fn run(
         while at < phase.length {
             let step = phase.length.saturating_sub(at).min(Duration::from_secs(1));
             let since = load.elapsed();
-            load.send(number, RATE, step).await;
+            load.send(number, phase.rate, step).await;
             at += step;
             let answered =
                 load.samples().into_iter().filter(|sample| sample.sent + sample.took >= since);
@@ -76,5 +98,6 @@ pub(crate) async fn run(
     }
     let samples = load.finish().await;
     let (calls, in_vain) = (upstream.calls(), upstream.in_vain());
-    Ok(Run { phases: phases.to_vec(), samples, calls, in_vain, outage_end })
+    let figures = watch_layers.map(|watch| watch.table());
+    Ok(Run { phases: phases.to_vec(), samples, calls, in_vain, outage_end, figures })
 }

@@ -34,6 +34,9 @@ pub(crate) const WORKERS: usize = 4;
 /// What one answer costs a worker, give or take a quarter.
 pub(crate) const WORK: Duration = Duration::from_millis(20);
 
+/// By how much slow weather slows it.
+pub(crate) const SLOWED: u32 = 3;
+
 /// Requests that may wait for a worker: two seconds of work.
 pub(crate) const QUEUE: usize = 400;
 
@@ -42,6 +45,8 @@ pub(crate) const QUEUE: usize = 400;
 pub(crate) enum Weather {
     /// All is well.
     Calm,
+    /// Every answer costs three times the work.
+    Slow,
     /// Of a hundred requests, four fail with 500, two are throttled, two have their connection cut.
     Errors,
     /// The workers hang, as if the database behind them were gone.
@@ -139,7 +144,8 @@ impl Desk {
     async fn work(mut self, place: OwnedSemaphorePermit, done: oneshot::Sender<()>) {
         let _worker = self.workers.acquire().await.expect("nobody closes the semaphore");
         drop(place);
-        sleep(WORK.mul_f64(0.75 + 0.5 * self.luck.unit())).await;
+        let work = if *self.forecast.borrow() == Weather::Slow { SLOWED * WORK } else { WORK };
+        sleep(work.mul_f64(0.75 + 0.5 * self.luck.unit())).await;
         // Fails only when the upstream is gone, and then nobody waits for the work.
         let _ = self.forecast.wait_for(|weather| *weather != Weather::Outage).await;
         self.tally.done.fetch_add(1, Relaxed);

@@ -26,6 +26,7 @@ fn an_address_and_a_url_make_a_gateway() {
     let expected = Protect {
         listen: "127.0.0.1:8080".parse().unwrap(),
         upstream: "localhost:9000".parse().unwrap(),
+        admin: None,
         trusted: vec!["::1".parse().unwrap()],
     };
     let expected = Ok(args::Command::Protect(expected));
@@ -50,6 +51,8 @@ fn a_mistake_is_named() {
         ("--listen 127.0.0.1:8080", "--upstream URL is missing"),
         ("--upstream http://a", "--listen ADDR is missing"),
         ("--trust ::1", "--listen ADDR is missing"),
+        ("--admin 127.0.0.1:1", "--listen ADDR is missing"),
+        ("--listen 127.0.0.1:1 --upstream http://a --admin here", "--admin: `here`"),
         ("--listen 127.0.0.1 --upstream http://a", "`127.0.0.1` is not an IP address and port"),
         ("--listen 127.0.0.1:99999 --upstream http://a", "`127.0.0.1:99999`"),
         ("--listen 127.0.0.1:1 --listen 127.0.0.1:2", "--listen is given twice"),
@@ -126,6 +129,69 @@ async fn an_interrupted_gateway_lets_a_running_request_end() {
     assert_eq!(lines.next_line().await.unwrap().unwrap(), "drained");
     let ended = timeout(Duration::from_secs(30), child.wait()).await.expect("it ends").unwrap();
     assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn figures_are_served_apart_from_what_is_protected() {
+    let origin = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = origin.local_addr().unwrap().to_string();
+    let mut child = Command::new(program("gateway").await)
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .args(["--upstream", &format!("http://{upstream}")])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut address = async |prefix: &str, end: char| {
+        let line = lines.next_line().await.unwrap().unwrap();
+        line.strip_prefix(prefix).unwrap().split(end).next().unwrap().to_owned()
+    };
+    let gateway = address("listening on http://", ',').await;
+    let admin = address("figures on http://", '/').await;
+
+    let asked = tokio::spawn(async move { get(&gateway, "/page").await });
+    let (mut running, _) = origin.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        assert_ne!(running.read_buf(&mut request).await.unwrap(), 0);
+    }
+    running.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    assert!(asked.await.unwrap().ends_with("ok"));
+
+    let metrics = get(&admin, "/metrics").await;
+    for expected in [
+        "content-type: text/plain; version=0.0.4".to_owned(),
+        "# HELP ballast_requests_total Requests, by their outcome.".to_owned(),
+        "ballast_requests_total{layer=\"server\",operation=\"GET\",outcome=\"success\"} 1"
+            .to_owned(),
+        format!(
+            "ballast_requests_total{{layer=\"client\",operation=\"{upstream}\",outcome=\"success\"}} 1"
+        ),
+        "ballast_request_duration_seconds_bucket{layer=\"server\",operation=\"GET\",le=\"+Inf\"} 1"
+            .to_owned(),
+        "ballast_requests_in_flight{layer=\"server\",operation=\"GET\"} 0".to_owned(),
+    ] {
+        assert!(metrics.contains(&expected), "{expected} is not in {metrics}");
+    }
+    let stats = get(&admin, "/stats").await;
+    let (_, body) = stats.split_once("\r\n\r\n").unwrap();
+    let stats: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(stats["server"]["metrics"]["GET"]["whole"]["count"], 1);
+    assert_eq!(stats["server"]["bulkhead"]["limit"], 256);
+    assert_eq!(stats["client"]["endpoints"][0]["circuit"]["phase"], "closed");
+    assert_eq!(stats["client"]["retry"]["budget"], 5.1);
+    assert!(get(&admin, "/page").await.starts_with("HTTP/1.1 404"));
+}
+
+/// One request on a connection of its own.
+async fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 async fn gateway(args: &[&str]) -> Output {

@@ -7,15 +7,18 @@ use super::{
     load::Outcome,
     protection::Protection,
     report,
-    storm::{self, Phase},
+    storm::{self, FLOOD, Phase, RATE},
     upstream::Weather,
 };
 
-const TEACUP: [Phase; 4] = [
-    Phase { name: "calm", weather: Weather::Calm, length: Duration::from_millis(400) },
-    Phase { name: "errors", weather: Weather::Errors, length: Duration::from_millis(300) },
-    Phase { name: "outage", weather: Weather::Outage, length: Duration::from_millis(800) },
-    Phase { name: "recovery", weather: Weather::Calm, length: Duration::from_millis(300) },
+const TEACUP: [Phase; 7] = [
+    Phase::new("calm", Weather::Calm, RATE, Duration::from_millis(400)),
+    Phase::new("slow", Weather::Slow, RATE, Duration::from_millis(300)),
+    Phase::new("errors", Weather::Errors, RATE, Duration::from_millis(300)),
+    Phase::new("flood", Weather::Calm, FLOOD, Duration::from_millis(300)),
+    Phase::new("breath", Weather::Calm, RATE, Duration::from_millis(300)),
+    Phase::new("outage", Weather::Outage, RATE, Duration::from_millis(800)),
+    Phase::new("recovery", Weather::Calm, RATE, Duration::from_millis(300)),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,6 +42,7 @@ async fn both_runs_go_from_end_to_end() {
     for phase in TEACUP {
         assert!(table.contains(phase.name), "{table}");
     }
+    assert!(runs[1].figures.as_ref().unwrap().contains("GET"), "{:?}", runs[1].figures);
     let promises = figures::promises(&runs[1]);
     assert_eq!(report::verdict(&promises).lines().count(), 1 + promises.len());
 }
