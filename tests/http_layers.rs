@@ -6,4 +6,3 @@ mod errors;
 mod replay;
 mod respond;
 mod retry;
-mod wire;

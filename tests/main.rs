@@ -4,8 +4,10 @@
 mod allocations;
 mod architecture;
 mod examples;
+mod frameworks;
 mod gateway;
 mod http_layers;
 mod laws;
 mod presets;
 mod served;
+mod wire;

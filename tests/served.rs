@@ -1,33 +1,19 @@
 //! State lives in the layer: frameworks build a service for each route and connection, and all of
 //! them share it. Seen over real sockets.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use tower::ServiceBuilder;
 use tower_ballast::{http_server, prelude::*};
 use tower_ballast_http::{HttpClassify, RespondLayer};
 
-/// Serves `app` on a port of the loopback interface.
-async fn serve(app: Router) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
-}
+use crate::wire::{raw, serve};
 
 /// Sends one request on a connection of its own and returns the whole answer.
-async fn get_once(address: std::net::SocketAddr, path: &str) -> String {
-    let mut connection = TcpStream::connect(address).await.unwrap();
+async fn get_once(address: SocketAddr, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    answer.to_ascii_lowercase()
+    raw(address, &request).await.to_ascii_lowercase()
 }
 
 #[tokio::test]

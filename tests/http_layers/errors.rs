@@ -9,7 +9,7 @@ use tokio::{
 use tower_ballast_core::{BoxError, Classify, FailureKind, Retryable, Verdict};
 use tower_ballast_http::HttpClassify;
 
-use super::wire::{client, get, http2_client, listener};
+use crate::wire::{client, get, http2_client, listener};
 
 #[tokio::test]
 async fn no_connection_proves_that_nothing_was_sent() {

@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, Full};
 use tower_ballast_core::{BoxError, Facts, Replay};
 use tower_ballast_http::{HttpReplay, Idempotent};
 
-use super::wire::{client, serve};
+use crate::wire::{client, serve};
 
 /// What the server answers: the body it got, and the field that was in its trailers.
 #[derive(Debug, PartialEq, Eq)]

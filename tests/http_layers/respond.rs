@@ -13,14 +13,14 @@ use tower::{Layer, ServiceBuilder, service_fn, util::MapFutureLayer};
 use tower_ballast_core::{BoxError, Event, Reason, Rejected, RetryAfter};
 use tower_ballast_http::RespondLayer;
 
-use super::wire::{client, raw, serve, serve_by_hyper};
+use crate::wire::{client, raw, serve, serve_by_hyper};
 
 #[tokio::test]
 async fn an_axum_router_needs_no_error_handler() {
     let address = serve(refusing(RespondLayer::new())).await;
     let client = client::<Body>();
     for _ in 0..3 {
-        let answer = client.request(super::wire::get(address)).await.unwrap();
+        let answer = client.request(crate::wire::get(address)).await.unwrap();
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["retry-after"], "2");
         assert_eq!(answer.headers()["retry-after-ms"], "1500");
@@ -75,7 +75,7 @@ async fn all_connections_share_one_observer_and_no_text_leaks() {
 #[tokio::test]
 async fn a_service_without_errors_passes() {
     let app = Router::new().route("/", get(async || "hello")).layer(RespondLayer::new());
-    let answer = client::<Body>().request(super::wire::get(serve(app).await)).await.unwrap();
+    let answer = client::<Body>().request(crate::wire::get(serve(app).await)).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hello");
 }
 

@@ -15,7 +15,7 @@ use tower_ballast_core::Backoff;
 use tower_ballast_http::{HttpClassify, HttpReplay, Idempotent};
 use tower_ballast_retry::RetryLayer;
 
-use super::wire::{client, serve};
+use crate::wire::{client, serve};
 
 #[tokio::test]
 async fn a_post_is_repeated_with_a_key_and_sent_once_without() {

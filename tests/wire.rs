@@ -16,21 +16,21 @@ use tokio::{
 };
 use tower::Service;
 
-pub(super) async fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
 /// Serves a router by axum.
-pub(super) async fn serve(app: Router) -> SocketAddr {
+pub(crate) async fn serve(app: Router) -> SocketAddr {
     let (listener, address) = listener().await;
     tokio::spawn(async { axum::serve(listener, app).await });
     address
 }
 
 /// Serves any service by hyper.
-pub(super) async fn serve_by_hyper<S, B>(service: S) -> SocketAddr
+pub(crate) async fn serve_by_hyper<S, B>(service: S) -> SocketAddr
 where
     S: Service<Request<hyper::body::Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -52,7 +52,7 @@ where
     address
 }
 
-pub(super) fn client<B>() -> Client<HttpConnector, B>
+pub(crate) fn client<B>() -> Client<HttpConnector, B>
 where
     B: Body + Send,
     B::Data: Send,
@@ -60,7 +60,7 @@ where
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-pub(super) fn http2_client<B>() -> Client<HttpConnector, B>
+pub(crate) fn http2_client<B>() -> Client<HttpConnector, B>
 where
     B: Body + Send,
     B::Data: Send,
@@ -68,12 +68,12 @@ where
     Client::builder(TokioExecutor::new()).http2_only(true).build_http()
 }
 
-pub(super) fn get(address: SocketAddr) -> Request<AxumBody> {
+pub(crate) fn get(address: SocketAddr) -> Request<AxumBody> {
     Request::get(format!("http://{address}/")).body(AxumBody::empty()).unwrap()
 }
 
 /// Writes `request` as it is and reads until the server closes.
-pub(super) async fn raw(address: SocketAddr, request: &str) -> String {
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
