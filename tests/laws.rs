@@ -6,6 +6,7 @@ mod closures;
 mod fallback;
 mod http;
 mod metrics;
+mod mock;
 mod per_key;
 mod retry;
 mod timeout;

@@ -8,6 +8,7 @@ mod frameworks;
 mod gateway;
 mod http_layers;
 mod laws;
+mod mocks;
 mod presets;
 mod served;
 mod wire;

@@ -17,8 +17,6 @@ use std::borrow::Cow;
 ///     writes: bool,
 /// }
 ///
-/// let by_table = |query: &Query| -> &str { &query.table };
-///
 /// struct ByKind;
 /// impl Operation<Query> for ByKind {
 ///     fn name<'a>(&self, query: &'a Query) -> Option<Cow<'a, str>> {
@@ -26,10 +24,14 @@ use std::borrow::Cow;
 ///     }
 /// }
 ///
+/// /// What a layer does with it; a closure finds its type by such a bound.
+/// fn count<R, F: Fn(&R) -> &str>(operation: F, request: &R) -> String {
+///     operation.name(request).unwrap_or_default().into_owned()
+/// }
+///
 /// let query = Query { table: "users".to_owned(), writes: false };
+/// assert_eq!(count(|query: &Query| &query.table, &query), "users");
 /// assert_eq!(ByKind.name(&query).as_deref(), Some("read"));
-/// # fn named<R>(operation: impl Operation<R>, request: &R) -> Option<Cow<'_, str>> { operation.name(request) }
-/// # assert_eq!(by_table(&query), "users");
 /// ```
 pub trait Operation<R> {
     /// The name, if it has one. A name that is built costs its allocation on every request.

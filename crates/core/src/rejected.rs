@@ -31,6 +31,8 @@ pub enum Reason {
     QueueTimeout,
     /// The service was not ready for longer than it may be.
     NotReady,
+    /// More requests have come than may come in this time.
+    RateLimited,
 }
 
 impl Reason {
@@ -48,6 +50,7 @@ impl Reason {
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
             Self::NotReady => "not_ready",
+            Self::RateLimited => "rate_limited",
         }
     }
 
@@ -63,6 +66,7 @@ impl Reason {
             Self::QueueFull => "as many requests as may be are waiting",
             Self::QueueTimeout => "the request has waited as long as it may",
             Self::NotReady => "the service has not been ready for too long",
+            Self::RateLimited => "more requests have come than may come in this time",
         }
     }
 }

@@ -43,6 +43,11 @@
 //! assert!(script.violations().is_empty());
 //! ```
 //!
+//! # A breaker and a limiter that obey
+//!
+//! [`mock`] has layers that refuse when the test says so, with real rejections, for code that has to
+//! cope with them. [`stack`] looks at the order of the layers in a stack that is built.
+//!
 //! # Time
 //!
 //! [`time`] drives futures on tokio's paused clock: [`time::drive`] runs a test, [`time::advance`]
@@ -50,8 +55,10 @@
 //! until they are idle, and a [`Probe`] polls by hand and counts wake-ups. No test here ever waits for real time.
 
 pub mod laws;
+pub mod mock;
 mod probe;
 mod scripted;
+pub mod stack;
 pub mod time;
 
 pub use self::{

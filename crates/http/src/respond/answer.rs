@@ -30,6 +30,7 @@ pub(super) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Refused,
+    TooMany,
     TooLate,
     Failed,
     Upstream,
@@ -47,6 +48,7 @@ impl Answer {
     pub(super) fn to_rejection(rejected: &Rejected) -> Self {
         let kind = match rejected.reason() {
             Reason::Timeout | Reason::DeadlinePassed => Kind::TooLate,
+            Reason::RateLimited => Kind::TooMany,
             // Every other refusal is for want of capacity here or behind.
             _ => Kind::Refused,
         };
@@ -120,6 +122,7 @@ impl Kind {
     const fn status(self) -> StatusCode {
         match self {
             Self::Refused => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLate => StatusCode::GATEWAY_TIMEOUT,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Upstream => StatusCode::BAD_GATEWAY,
@@ -129,6 +132,7 @@ impl Kind {
     const fn grpc_code(self) -> &'static str {
         match self {
             Self::TooLate => "4",
+            Self::TooMany => "8",
             Self::Failed => "13",
             Self::Refused | Self::Upstream => "14",
         }
@@ -138,6 +142,7 @@ impl Kind {
     const fn detail(self) -> &'static str {
         match self {
             Self::Refused => "The service cannot take the request now.",
+            Self::TooMany => "Too many requests.",
             Self::TooLate => "The answer was not there in time.",
             Self::Failed => "The service failed.",
             Self::Upstream => "The service behind this one failed.",
@@ -148,6 +153,7 @@ impl Kind {
     const fn reason(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::TooMany => "rate_limited",
             Self::TooLate => "upstream_timeout",
             Self::Failed => "error",
             Self::Upstream => "upstream_error",
@@ -181,7 +187,8 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 4] = [Kind::Refused, Kind::TooLate, Kind::Failed, Kind::Upstream];
+    const KINDS: [Kind; 5] =
+        [Kind::Refused, Kind::TooMany, Kind::TooLate, Kind::Failed, Kind::Upstream];
 
     #[test]
     fn every_problem_is_json_that_says_what_the_status_says() {
@@ -225,6 +232,13 @@ mod tests {
             assert_eq!(answer.into_response::<()>(Form::Problem).status(), 504);
             assert_eq!(answer.into_response::<()>(Form::Grpc).headers()["grpc-status"], "4");
         }
+    }
+
+    #[test]
+    fn who_comes_too_often_is_told_so() {
+        let answer = Answer::to_rejection(&Rejected::new(Reason::RateLimited));
+        assert_eq!(answer.into_response::<()>(Form::Problem).status(), 429);
+        assert_eq!(answer.into_response::<()>(Form::Grpc).headers()["grpc-status"], "8");
     }
 
     #[test]
