@@ -63,7 +63,7 @@
 //!
 //! | layer | crate | keeps a service from |
 //! |---|---|---|
-//! | [`RetryLayer`] | [`retry`] | failing for what another attempt would mend |
+//! | [`RetryLayer`] | [`retry`](mod@retry) | failing for what another attempt would mend |
 //! | [`CircuitBreakerLayer`] | [`circuit_breaker`] | calling what is down, and from being called while it gets up |
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |

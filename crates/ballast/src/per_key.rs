@@ -139,14 +139,16 @@ impl<K, M, L> PerKeyLayer<K, M, L> {
         PerKeyHandle::new(Arc::clone(&self.table))
     }
 
-    /// Tunes what makes the layers.
-    pub(crate) fn tune(mut self, tune: impl FnOnce(M) -> M) -> Self {
+    /// Tunes what makes the layers, for keys that are new from then on.
+    #[must_use]
+    pub fn tune(mut self, tune: impl FnOnce(M) -> M) -> Self {
         self.make = tune(self.make);
         self
     }
 
     /// What makes the layers.
-    pub(crate) const fn model(&self) -> &M {
+    #[must_use]
+    pub const fn model(&self) -> &M {
         &self.make
     }
 }
