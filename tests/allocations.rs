@@ -113,6 +113,7 @@ fn a_timeout_allocates_nothing_and_its_refusal_one_box() {
     let second = Duration::from_secs(1);
     assert_eq!(happy(&TimeoutLayer::new(second)), 0);
     assert_eq!(happy(&TimeoutLayer::total(second)), 0);
+    assert_eq!(happy(&TimeoutLayer::new(second).cover_readiness()), 0);
 
     let passed = Deadline::at(clock::now());
     let known = facts().deadline_from(move |(): &()| Some(passed));

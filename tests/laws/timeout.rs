@@ -58,3 +58,21 @@ laws! {
         .enforcement(Enforcement::Percent(Ratio::percent::<50>())),
     readiness: pass_through,
 }
+
+laws! {
+    mod covering_readiness;
+    layer: || TimeoutLayer::new(Duration::from_secs(100_000_000)).cover_readiness(),
+    readiness: optimistic,
+}
+
+laws! {
+    mod total_covering_readiness;
+    layer: || TimeoutLayer::total(Duration::MAX).cover_readiness().facts(idempotent()),
+    readiness: optimistic,
+}
+
+laws! {
+    mod covering_readiness_when_off;
+    layer: || TimeoutLayer::new(Duration::ZERO).cover_readiness().enforcement(Enforcement::Off),
+    readiness: optimistic,
+}

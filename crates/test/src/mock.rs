@@ -2,7 +2,7 @@
 //!
 //! Code that calls through a circuit breaker or a rate limiter has something to do when it is
 //! refused: wait, answer otherwise, give up. To test it one wants the refusal at a certain moment, not
-//! to drive a real breaker there. These refuse with real [`Rejected`](tower_ballast_core::Rejected)s, so whatever
+//! to drive a real breaker there. These refuse with real [`Rejected`]s, so whatever
 //! understands those, such as a retry or a fallback, is tested as well.
 //!
 //! ```

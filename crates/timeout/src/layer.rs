@@ -1,9 +1,16 @@
-use std::{sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use tower_ballast_core::{Enforcement, Event, Name, Observer};
 use tower_layer::Layer;
 
-use crate::{TimeoutHandle, bound::Scope, handle::Shared, limits::LimitFrom, service::Timeout};
+use crate::{
+    TimeoutHandle,
+    bound::Scope,
+    handle::Shared,
+    limits::LimitFrom,
+    modes::{Covers, Passes},
+    service::Timeout,
+};
 
 /// Bounds how long an attempt, or a whole request, may take.
 ///
@@ -18,11 +25,12 @@ use crate::{TimeoutHandle, bound::Scope, handle::Shared, limits::LimitFrom, serv
 /// layer.handle().set_limit(Duration::from_millis(400));
 /// assert_eq!(layer.handle().limit(), Duration::from_millis(400));
 /// ```
-#[derive(Debug, Clone)]
-pub struct TimeoutLayer<F = (), L = ()> {
+#[derive(Debug)]
+pub struct TimeoutLayer<F = (), L = (), M = Passes> {
     shared: Arc<Shared>,
     facts: Option<F>,
     limits: L,
+    mode: PhantomData<fn() -> M>,
 }
 
 impl TimeoutLayer {
@@ -40,11 +48,11 @@ impl TimeoutLayer {
     }
 
     fn scoped(scope: Scope, limit: Duration) -> Self {
-        Self { shared: Arc::new(Shared::new(scope, limit)), facts: None, limits: () }
+        Self::of(Arc::new(Shared::new(scope, limit)), None, ())
     }
 }
 
-impl<F, L> TimeoutLayer<F, L> {
+impl<F, L, M> TimeoutLayer<F, L, M> {
     /// The limit, in place of the one it was made with. [`Duration::MAX`] is none.
     #[must_use]
     pub fn limit(self, limit: Duration) -> Self {
@@ -55,8 +63,8 @@ impl<F, L> TimeoutLayer<F, L> {
     /// What may be known of a request: its deadline and attempt, and how to write the deadline on
     /// it. Default: nothing is known or written.
     #[must_use]
-    pub fn facts<G>(self, facts: G) -> TimeoutLayer<G, L> {
-        TimeoutLayer { shared: self.shared, facts: Some(facts), limits: self.limits }
+    pub fn facts<G>(self, facts: G) -> TimeoutLayer<G, L, M> {
+        TimeoutLayer::of(self.shared, Some(facts), self.limits)
     }
 
     /// A limit of its own for each request; `None` leaves it to the layer's.
@@ -74,11 +82,42 @@ impl<F, L> TimeoutLayer<F, L> {
     /// # let _ = layer;
     /// ```
     #[must_use]
-    pub fn limit_from<R, P>(self, limit: P) -> TimeoutLayer<F, LimitFrom<P>>
+    pub fn limit_from<R, P>(self, limit: P) -> TimeoutLayer<F, LimitFrom<P>, M>
     where
         P: Fn(&R) -> Option<Duration>,
     {
-        TimeoutLayer { shared: self.shared, facts: self.facts, limits: LimitFrom(limit) }
+        TimeoutLayer::of(self.shared, self.facts, LimitFrom(limit))
+    }
+
+    /// Bounds the time in which the inner service gets ready as well. The inner service must then be
+    /// `Clone`; this one always says that it is ready, and waits in the response.
+    ///
+    /// A request whose time is up before the service was ready counts as any other that took too
+    /// long.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+    /// use tower_ballast_core::{BoxError, Reason, Rejected};
+    /// use tower_ballast_timeout::TimeoutLayer;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let mut service = ServiceBuilder::new()
+    ///     .layer(TimeoutLayer::new(Duration::from_secs(1)).cover_readiness())
+    ///     .concurrency_limit(0) // It will never be ready.
+    ///     .service(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
+    ///
+    /// let late = service.ready().await.unwrap().call(1).await.unwrap_err();
+    /// assert_eq!(Rejected::find(&*late).unwrap().reason(), Reason::Timeout);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn cover_readiness(self) -> TimeoutLayer<F, L, Covers> {
+        TimeoutLayer::of(self.shared, self.facts, self.limits)
+    }
+
+    const fn of(shared: Arc<Shared>, facts: Option<F>, limits: L) -> Self {
+        Self { shared, facts, limits, mode: PhantomData }
     }
 
     /// What it is called in errors and events. Default: `timeout`. The first name stays.
@@ -135,15 +174,16 @@ impl<F, L> TimeoutLayer<F, L> {
     }
 }
 
-impl<S, F: Clone, L: Clone> Layer<S> for TimeoutLayer<F, L> {
-    type Service = Timeout<S, F, L>;
+impl<F: Clone, L: Clone, M> Clone for TimeoutLayer<F, L, M> {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.shared), self.facts.clone(), self.limits.clone())
+    }
+}
+
+impl<S, F: Clone, L: Clone, M> Layer<S> for TimeoutLayer<F, L, M> {
+    type Service = Timeout<S, F, L, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Timeout {
-            inner,
-            shared: Arc::clone(&self.shared),
-            facts: self.facts.clone(),
-            limits: self.limits.clone(),
-        }
+        Timeout::new(inner, Arc::clone(&self.shared), self.facts.clone(), self.limits.clone())
     }
 }

@@ -51,7 +51,11 @@
 //! - When the caller drops the response, nothing is reported: only a bound that passed is a timeout.
 //! - [`Enforcement::Shadow`] reports the timeout and goes on waiting.
 //!
-//! It reserves nothing, passes readiness through and needs no `Clone` of the inner service. The
+//! - The wait for the inner service to be ready is not bounded, unless by
+//!   [`cover_readiness`](TimeoutLayer::cover_readiness).
+//!
+//! It reserves nothing, passes readiness through and needs no `Clone` of the inner service, except when it covers
+//! readiness: then it asks the inner service, always answers ready, and waits in the response. The
 //! happy path allocates nothing, a timeout one box. Errors of the inner service arrive unchanged,
 //! as a [`BoxError`].
 //!
@@ -61,18 +65,22 @@
 //! [`Reason::DeadlinePassed`]: tower_ballast_core::Reason::DeadlinePassed
 
 mod bound;
+mod cover;
 mod future;
 mod handle;
 mod layer;
 mod limits;
+mod modes;
 mod service;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    cover::Covered,
     future::ResponseFuture,
     handle::TimeoutHandle,
     layer::TimeoutLayer,
     limits::{LimitFrom, Limits},
+    modes::{Covers, Passes},
     service::Timeout,
 };

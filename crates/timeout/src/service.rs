@@ -1,9 +1,10 @@
 use std::{
+    marker::PhantomData,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{BoxError, Deadline, Facts, Mark, clock};
+use tower_ballast_core::{BoxError, Deadline, Facts, Mark, Readiness, clock};
 use tower_service::Service;
 
 use crate::{
@@ -11,18 +12,35 @@ use crate::{
     future::ResponseFuture,
     handle::Shared,
     limits::Limits,
+    modes::Passes,
 };
 
 /// Bounds how long the inner service may take. Made by [`TimeoutLayer`](crate::TimeoutLayer).
-#[derive(Debug, Clone)]
-pub struct Timeout<S, F = (), L = ()> {
+#[derive(Debug)]
+pub struct Timeout<S, F = (), L = (), M = Passes> {
     pub(crate) inner: S,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: Option<F>,
     pub(crate) limits: L,
+    /// What the inner service last said of itself; only asked when the limit covers that.
+    pub(crate) readiness: Readiness,
+    mode: PhantomData<fn() -> M>,
 }
 
-impl<S, F, L, R> Service<R> for Timeout<S, F, L>
+impl<S, F, L, M> Timeout<S, F, L, M> {
+    pub(crate) const fn new(inner: S, shared: Arc<Shared>, facts: Option<F>, limits: L) -> Self {
+        Self { inner, shared, facts, limits, readiness: Readiness::Unknown, mode: PhantomData }
+    }
+}
+
+impl<S: Clone, F: Clone, L: Clone, M> Clone for Timeout<S, F, L, M> {
+    fn clone(&self) -> Self {
+        let (facts, limits) = (self.facts.clone(), self.limits.clone());
+        Self::new(self.inner.clone(), Arc::clone(&self.shared), facts, limits)
+    }
+}
+
+impl<S, F, L, R> Service<R> for Timeout<S, F, L, Passes>
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
@@ -54,11 +72,11 @@ where
     }
 }
 
-impl<S, F, L> Timeout<S, F, L> {
+impl<S, F, L, M> Timeout<S, F, L, M> {
     /// When the request must have ended; the deadline of a whole one is also written on it.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    fn bound<R>(&self, request: &mut R) -> Result<Bound, BoxError>
+    pub(crate) fn bound<R>(&self, request: &mut R) -> Result<Bound, BoxError>
     where
         F: Facts<R>,
         L: Limits<R>,

@@ -10,6 +10,8 @@ use tower_ballast_core::{
     Attempt, BoxError, Deadline, Enforcement, Facts, Mark, Reason, Rejected, clock, facts,
 };
 
+use tower_ballast_test::{Readiness, ScriptError, Scripted, Step};
+
 use crate::TimeoutLayer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -186,4 +188,42 @@ async fn extreme_limits_are_legal() {
     let layer = TimeoutLayer::total(Duration::MAX).facts(known());
     let year = Request::taking(365 * 24 * 3600);
     assert!(layer.layer(service_fn(reply)).oneshot(year).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_covered_wait_for_readiness_and_the_answer_share_one_limit() {
+    let inner = Scripted::<u32, u32, ScriptError>::echo();
+    let script = inner.script().clone();
+    script.always(Step::answer().after(2 * SECOND));
+    let mut service = TimeoutLayer::new(3 * SECOND).cover_readiness().layer(inner);
+
+    script.always_ready(Readiness::held());
+    let began = clock::now();
+    let waiting = tokio::spawn(service.ready().await.unwrap().call(1));
+    tokio::time::sleep(SECOND / 2).await;
+    script.release_ready();
+    assert_eq!(waiting.await.unwrap().unwrap(), 1);
+    assert!(clock::now().since(began).abs_diff(5 * SECOND / 2) <= Duration::from_millis(2));
+
+    let late = tokio::spawn(service.ready().await.unwrap().call(2));
+    tokio::time::sleep(2 * SECOND).await;
+    script.release_ready();
+    assert_eq!(reason(late.await.unwrap()), Some(Reason::Timeout));
+
+    let began = clock::now();
+    assert_eq!(reason(service.ready().await.unwrap().call(3).await), Some(Reason::Timeout));
+    assert!(clock::now().since(began).abs_diff(3 * SECOND) <= Duration::from_millis(1));
+    assert_eq!(script.tally().calls, 2, "the third was never sent");
+    assert!(script.violations().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_readied_for_a_refused_call_is_let_go() {
+    let inner = Scripted::<u32, u32, ScriptError>::echo();
+    inner.script().slots(1);
+    let passed = facts().deadline_from(|_: &u32| Some(Deadline::at(clock::now())));
+    let mut service =
+        TimeoutLayer::new(SECOND).facts(passed).cover_readiness().layer(inner.clone());
+    assert_eq!(reason(service.ready().await.unwrap().call(1).await), Some(Reason::DeadlinePassed));
+    assert_eq!(TimeoutLayer::new(SECOND).layer(inner).oneshot(7).await.unwrap(), 7);
 }
