@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, retry::Policy};
+use tower_ballast_bulkhead::BulkheadLayer;
 use tower_ballast_circuit_breaker::CircuitBreakerLayer;
 use tower_ballast_core::idempotent;
+use tower_ballast_metrics::MetricsLayer;
 use tower_ballast_retry::RetryLayer;
 use tower_ballast_timeout::TimeoutLayer;
 use tower_resilience::{
+    bulkhead::BulkheadLayer as ResilienceBulkhead,
     circuitbreaker::CircuitBreakerLayer as ResilienceBreaker, retry::RetryLayer as ResilienceRetry,
     timelimiter::TimeLimiterLayer,
 };
@@ -19,6 +22,9 @@ use crate::{
 
 const RESILIENCE: &str = "tower-resilience, the same four, reused";
 const REUSED: &str = "ballast stack of four, reused";
+const TOWER: &str = "tower: timeout, retry, concurrency limit, timeout";
+const FIVE: &str = "tower-resilience, five layers without metrics";
+const SIX: &str = "ballast stack of six, with metrics";
 const TOTAL: Duration = Duration::from_secs(30);
 const ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -40,7 +46,46 @@ pub fn cases() -> Vec<Case> {
         .layer(CircuitBreakerLayer::new())
         .layer(TimeoutLayer::new(ATTEMPT))
         .service(Noop);
+    let six = ServiceBuilder::new()
+        .layer(MetricsLayer::new())
+        .layer(TimeoutLayer::total(TOTAL))
+        .layer(RetryLayer::new(idempotent()))
+        .layer(BulkheadLayer::new(100))
+        .layer(CircuitBreakerLayer::new())
+        .layer(TimeoutLayer::new(ATTEMPT))
+        .service(Noop);
+    let five = ServiceBuilder::new()
+        .layer(limit(TOTAL))
+        .layer(ResilienceRetry::builder().max_attempts(3).build())
+        .layer(
+            ResilienceBulkhead::builder()
+                .max_concurrent_calls(100)
+                .build()
+                .expect("a limit within its range"),
+        )
+        .layer(
+            ResilienceBreaker::builder()
+                .build()
+                .expect("its own defaults"),
+        )
+        .layer(limit(ATTEMPT))
+        .service(Noop);
+    let tower = ServiceBuilder::new()
+        .timeout(TOTAL)
+        .retry(Once)
+        .layer(GlobalConcurrencyLimitLayer::new(100))
+        .timeout(ATTEMPT)
+        .service(Noop);
     vec![
+        Case::reused(TOWER, tower, Answers),
+        Case::reused(FIVE, five, Answers),
+        Case::reused(SIX, six.clone(), Answers).against(TOWER, Bar::Cost(0.9)),
+        Case::reused(
+            "ballast stack of six, against tower-resilience",
+            six,
+            Answers,
+        )
+        .against(FIVE, Bar::Cost(0.16)),
         Case::reused(RESILIENCE, resilience, Answers),
         Case::reused(REUSED, ballast.clone(), Answers).against(RESILIENCE, Bar::None),
         Case::cloned(
@@ -50,4 +95,20 @@ pub fn cases() -> Vec<Case> {
         )
         .against(REUSED, Bar::Cost(1.5)),
     ]
+}
+
+/// A policy under which nothing fails, as in these cases.
+#[derive(Debug, Clone)]
+struct Once;
+
+impl Policy<u64, u64, tower::BoxError> for Once {
+    type Future = std::future::Ready<()>;
+
+    fn retry(&mut self, _: &mut u64, _: &mut Result<u64, tower::BoxError>) -> Option<Self::Future> {
+        None
+    }
+
+    fn clone_request(&mut self, request: &u64) -> Option<u64> {
+        Some(*request)
+    }
 }

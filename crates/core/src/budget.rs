@@ -96,6 +96,21 @@ impl Budget {
         Self { state: Arc::new(state) }.funding(funding)
     }
 
+    /// A budget with the same settings that is shared with nobody, as full as this one was at
+    /// first.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Budget, FailureKind, clock};
+    ///
+    /// let budget = Budget::new().initial(3);
+    /// budget.withdraw(FailureKind::Transient, clock::now()).unwrap().spend();
+    /// assert_eq!((budget.balance(), budget.separate().balance()), (2.0, 3.0));
+    /// ```
+    #[must_use]
+    pub fn separate(&self) -> Self {
+        Self { state: Arc::new(self.state.separate()) }
+    }
+
     /// What a success or a request earns, or the share of the running requests; exact to a
     /// billionth.
     #[must_use]

@@ -232,10 +232,11 @@ impl<F, R, C> RetryLayer<F, R, C> {
         RetryLayer { shared, facts, replay, classify }
     }
 
-    /// The same settings with a state of its own: a fresh budget, named and watched by nobody yet.
+    /// The same settings with a state of its own, named and watched by nobody yet. Its budget has the settings
+    /// of this one's, and is as full as that was at first.
     #[must_use]
     pub fn separate(mut self) -> Self {
-        self.shared = Spread::new(Shared::new(self.shared.settings()));
+        self.shared = Spread::new(self.shared.separate());
         self
     }
 

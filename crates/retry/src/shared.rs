@@ -49,6 +49,14 @@ impl Shared {
         shared
     }
 
+    pub(crate) fn separate(&self) -> Self {
+        let separate = Self::new(self.settings());
+        if let Some(given) = self.given_budget.get() {
+            separate.give_budget(given.separate());
+        }
+        separate
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         self.lock().clone()
     }

@@ -616,3 +616,15 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 }
+
+#[test]
+fn a_separate_layer_has_a_budget_of_the_same_kind() {
+    let layer = RetryLayer::new(idempotent()).budget(Budget::unlimited());
+    assert_eq!(layer.separate().handle().statistics().budget, f64::INFINITY);
+    let layer = RetryLayer::new(idempotent()).budget(Budget::new().initial(30));
+    let separate = layer.clone().separate();
+    let withdrawn = layer.handle().budget().withdraw(FailureKind::Transient, clock::now());
+    withdrawn.unwrap().spend();
+    assert_eq!(separate.handle().statistics().budget, 30.0);
+    assert_eq!(layer.handle().statistics().budget, 29.0);
+}

@@ -23,6 +23,13 @@ impl Slots {
         self.floor.store(units(slots), Relaxed);
     }
 
+    /// The same floor, with nothing taken.
+    pub(super) fn separate(&self) -> Self {
+        let slots = Self::new();
+        slots.floor.store(self.floor.load(Relaxed), Relaxed);
+        slots
+    }
+
     #[inline]
     pub(super) fn enter(&self) {
         self.active.fetch_add(1, Relaxed);

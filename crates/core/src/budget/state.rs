@@ -39,6 +39,21 @@ impl State {
         }
     }
 
+    /// The same settings, as at the beginning.
+    pub(super) fn separate(&self) -> Self {
+        let state = Self::new(match &self.kind {
+            Kind::Success(tokens) => Kind::Success(tokens.separate()),
+            Kind::Request(tokens) => Kind::Request(tokens.separate()),
+            Kind::InFlight(slots) => Kind::InFlight(slots.separate()),
+            Kind::Unlimited => Kind::Unlimited,
+        });
+        state.funding.store(self.funding.load(Relaxed), Relaxed);
+        for (new, cost) in state.costs.iter().zip(&self.costs) {
+            new.store(cost.load(Relaxed), Relaxed);
+        }
+        state
+    }
+
     pub(super) fn tokens(&self) -> Option<&Tokens> {
         match &self.kind {
             Kind::Success(tokens) | Kind::Request(tokens) => Some(tokens),

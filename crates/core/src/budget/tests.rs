@@ -271,3 +271,21 @@ fn spend_at(budget: &Budget, now: Nanos) -> bool {
 fn balance(budget: &Budget) -> f64 {
     budget.balance()
 }
+
+#[test]
+fn a_separate_budget_has_the_settings_and_not_the_past() {
+    let budget = Budget::per_request(Ratio::percent::<30>())
+        .initial(7)
+        .most(20)
+        .floor(2)
+        .cost(FailureKind::Timeout, 5);
+    let now = Nanos::from_nanos(1);
+    budget.withdraw(FailureKind::Timeout, now).unwrap().spend();
+    let separate = budget.separate();
+    assert_eq!((separate.balance(), separate.withdrawals()), (7.0, 0));
+    assert_eq!(separate.share(), budget.share());
+    separate.withdraw(FailureKind::Timeout, now).unwrap().spend();
+    // The floor pays a second's worth at the first withdrawal.
+    assert_eq!(separate.balance(), 4.0);
+    assert_eq!(Budget::in_flight(Ratio::ONE).floor(9).separate().share(), Some(Ratio::ONE));
+}

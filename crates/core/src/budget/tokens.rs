@@ -12,6 +12,8 @@ const SECOND: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Tokens {
     balance: AtomicU64,
+    /// What it held at first.
+    initial: AtomicU64,
     most: AtomicU64,
     /// Tokens a second.
     floor: AtomicU64,
@@ -23,6 +25,7 @@ impl Tokens {
     pub(super) fn new() -> Self {
         Self {
             balance: AtomicU64::new(units(5)),
+            initial: AtomicU64::new(units(5)),
             most: AtomicU64::new(units(10)),
             floor: AtomicU64::new(0),
             paid: AtomicU64::new(0),
@@ -32,6 +35,19 @@ impl Tokens {
     pub(super) fn set(&self, balance: u64) {
         self.most.fetch_max(balance, Relaxed);
         self.balance.store(balance, Relaxed);
+        self.initial.store(balance, Relaxed);
+    }
+
+    /// The same bounds, with what it held at first.
+    pub(super) fn separate(&self) -> Self {
+        let (initial, most) = (self.initial.load(Relaxed), self.most.load(Relaxed));
+        Self {
+            balance: AtomicU64::new(initial.min(most)),
+            initial: AtomicU64::new(initial),
+            most: AtomicU64::new(most),
+            floor: AtomicU64::new(self.floor.load(Relaxed)),
+            paid: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn set_most(&self, most: u64) {
