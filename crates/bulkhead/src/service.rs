@@ -47,7 +47,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
         if self.shared.enforcement.is_off() {
             return ResponseFuture::free(self.inner.call(request));

@@ -34,7 +34,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
         let kept = self.classify.keep(&request);
         let series = self.shared.lease(self.operation.name(&request).as_deref());
