@@ -262,7 +262,7 @@ fn finding(cases: &[Case], calls: &[u64], rounds: &[Vec<f64>], index: usize) -> 
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -9,6 +9,7 @@ mod breaker;
 mod bulkhead;
 mod counting;
 mod harness;
+mod loopback;
 mod metrics;
 mod report;
 mod retry;
@@ -21,11 +22,12 @@ use std::{env, fs, process::ExitCode, time::Duration};
 use harness::{Bar, Case, TWO_THREADS};
 
 const USAGE: &str = "\
-Usage: peers [--smoke | --out FILE | --only TEXT]
+Usage: peers [--smoke | --out FILE | --only TEXT | --loopback]
 
   --smoke      each case for an instant
   --out FILE   writes the page as well
   --only TEXT  the cases whose name contains TEXT, and what they are compared with, for 10 seconds
+  --loopback   a server on loopback alone, for 10 seconds
 ";
 const TIME: Duration = Duration::from_secs(120);
 const ONLY: Duration = Duration::from_secs(10);
@@ -35,10 +37,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        [] => run(cases(), TIME, None),
-        ["--smoke"] => run(cases(), SMOKE, None),
-        ["--out", file] => run(cases(), TIME, Some(file)),
-        ["--only", text] => run(named(text), ONLY, None),
+        [] => run(cases(), TIME, true, None),
+        ["--smoke"] => run(cases(), SMOKE, true, None),
+        ["--out", file] => run(cases(), TIME, true, Some(file)),
+        ["--loopback"] => {
+            print!("{}", report::table(&loopback::findings(ONLY)));
+            ExitCode::SUCCESS
+        }
+        ["--only", text] => run(named(text), ONLY, false, None),
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(2)
@@ -90,14 +96,19 @@ fn named(text: &str) -> Vec<Case> {
         .collect()
 }
 
-fn run(cases: Vec<Case>, time: Duration, file: Option<&str>) -> ExitCode {
+fn run(cases: Vec<Case>, time: Duration, whole: bool, file: Option<&str>) -> ExitCode {
     let circumstances = report::circumstances();
     let (findings, rounds) = harness::measure(cases, time);
     let circumstances = format!(
         "{circumstances}- Load after the run: {}\n- Rounds: {rounds}\n",
         report::load()
     );
-    let table = report::table(&findings);
+    let mut table = report::table(&findings);
+    if whole {
+        let loopback = loopback::findings(time / 4);
+        table.push_str(LOOPBACK);
+        table.push_str(&report::table(&loopback));
+    }
     let page = format!("{}\n{circumstances}\n{table}", INTRODUCTION);
     print!("{circumstances}\n{table}");
     match file.map(|file| (file, fs::write(file, page))) {
@@ -108,6 +119,14 @@ fn run(cases: Vec<Case>, time: Duration, file: Option<&str>) -> ExitCode {
         }
     }
 }
+
+const LOOPBACK: &str = "
+## axum on loopback
+
+Nanoseconds of processor time of the server for one request, kernel included: a router of one route that
+answers with a few bytes, asked for in batches of 50 on one connection, served by a thread of its own.
+
+";
 
 const INTRODUCTION: &str = "\
 # The layers beside their peers
