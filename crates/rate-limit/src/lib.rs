@@ -1,0 +1,1 @@
+//! Limits the rate of requests.
