@@ -14,13 +14,13 @@ fn client(
     preset: &tower_ballast::HttpClient,
 ) -> impl Service<Request<String>, Response = StatusCode, Error = BoxError> {
     let inner = service_fn(|request: Request<_>| async move {
-        let mut response = Response::new(());
+        let mut response = Response::new(String::new());
         if request.uri().host() == Some("down") {
             *response.status_mut() = StatusCode::BAD_GATEWAY;
         }
         Ok::<_, BoxError>(response)
     });
-    preset.layer(inner).map_response(|response: Response<()>| response.status())
+    preset.layer(inner).map_response(|response: Response<String>| response.status())
 }
 
 fn post(url: &str) -> Request<String> {

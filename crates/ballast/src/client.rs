@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use tower_ballast_core::{Event, Observer, SharedObserver};
-use tower_ballast_http::{ByAuthority, HttpClassify, HttpFacts, HttpReplay, Idempotent};
+use tower_ballast_http::{ByAuthority, HttpClassify, HttpDrain, HttpFacts, HttpReplay, Idempotent};
 use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
 use tower_ballast_retry::{Retry, RetryHandle, RetryLayer, WorstCase};
 use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
@@ -16,12 +16,12 @@ use crate::{
 };
 
 type Deadline = TimeoutLayer<HttpFacts>;
-type Attempts<R> = RetryLayer<Idempotent, R, HttpClassify>;
+type Attempts<R, D> = RetryLayer<Idempotent, R, HttpClassify, D>;
 type Endpoints = PerKeyLayer<ByAuthority, Endpoint, Endpoint>;
 type Figures = MetricsLayer<HttpClassify, ByAuthority>;
-type Stack<S, R> = Metrics<
+type Stack<S, R, D> = Metrics<
     Timeout<
-        Retry<PerKey<S, ByAuthority, Endpoint, Endpoint>, Idempotent, R, HttpClassify>,
+        Retry<PerKey<S, ByAuthority, Endpoint, Endpoint>, Idempotent, R, HttpClassify, D>,
         HttpFacts,
     >,
     HttpClassify,
@@ -71,7 +71,7 @@ type Stack<S, R> = Metrics<
 /// # });
 /// ```
 pub fn http_client() -> HttpClient {
-    HttpClient::with_replay(HttpReplay::new())
+    HttpClient::sending_again(HttpReplay::new(), HttpDrain::new())
 }
 
 /// The preset that [`http_client`] makes; a layer, still to be tuned.
@@ -90,15 +90,15 @@ pub fn http_client() -> HttpClient {
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct HttpClient<R = HttpReplay> {
+pub struct HttpClient<R = HttpReplay, D = HttpDrain> {
     metrics: Figures,
     deadline: Deadline,
-    retry: Attempts<R>,
+    retry: Attempts<R, D>,
     endpoints: Endpoints,
 }
 
-impl<R> HttpClient<R> {
-    pub(crate) fn with_replay(replay: R) -> Self {
+impl<R, D> HttpClient<R, D> {
+    pub(crate) fn sending_again(replay: R, drain: D) -> Self {
         let facts = HttpFacts::new();
         let endpoints = PerKeyLayer::over(AUTHORITIES, ByAuthority, Endpoint::new(&facts));
         Self {
@@ -110,6 +110,7 @@ impl<R> HttpClient<R> {
             retry: RetryLayer::new(Idempotent::new())
                 .total(TOTAL)
                 .replay(replay)
+                .discard(drain)
                 .classify_with(HttpClassify::new()),
             endpoints: endpoints.keep_if(Endpoint::is_worth_keeping),
         }
@@ -130,7 +131,7 @@ impl<R> HttpClient<R> {
     }
 
     /// Tunes the retries.
-    pub fn retry(mut self, tune: impl FnOnce(Attempts<R>) -> Attempts<R>) -> Self {
+    pub fn retry(mut self, tune: impl FnOnce(Attempts<R, D>) -> Attempts<R, D>) -> Self {
         self.retry = tune(self.retry);
         self
     }
@@ -224,8 +225,8 @@ impl<R> HttpClient<R> {
     }
 }
 
-impl<S, R: Clone> Layer<S> for HttpClient<R> {
-    type Service = HttpClientService<S, R>;
+impl<S, R: Clone, D: Clone> Layer<S> for HttpClient<R, D> {
+    type Service = HttpClientService<S, R, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let retry = self.retry.layer(self.endpoints.layer(inner));
@@ -235,15 +236,15 @@ impl<S, R: Clone> Layer<S> for HttpClient<R> {
 
 /// A client protected by [`http_client`], or by `reqwest_client`.
 #[derive(Debug, Clone)]
-pub struct HttpClientService<S, R = HttpReplay>(Stack<S, R>);
+pub struct HttpClientService<S, R = HttpReplay, D = HttpDrain>(Stack<S, R, D>);
 
-impl<S, R, Req> Service<Req> for HttpClientService<S, R>
+impl<S, R, D, Req> Service<Req> for HttpClientService<S, R, D>
 where
-    Stack<S, R>: Service<Req>,
+    Stack<S, R, D>: Service<Req>,
 {
-    type Response = <Stack<S, R> as Service<Req>>::Response;
-    type Error = <Stack<S, R> as Service<Req>>::Error;
-    type Future = <Stack<S, R> as Service<Req>>::Future;
+    type Response = <Stack<S, R, D> as Service<Req>>::Response;
+    type Error = <Stack<S, R, D> as Service<Req>>::Error;
+    type Future = <Stack<S, R, D> as Service<Req>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(cx)

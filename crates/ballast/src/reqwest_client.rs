@@ -1,4 +1,4 @@
-use tower_ballast_http::ReqwestReplay;
+use tower_ballast_http::{ReqwestDrain, ReqwestReplay};
 
 use crate::HttpClient;
 
@@ -20,6 +20,6 @@ use crate::HttpClient;
 /// assert!(client.ready().await.unwrap().call(request).await.is_err());
 /// # });
 /// ```
-pub fn reqwest_client() -> HttpClient<ReqwestReplay> {
-    HttpClient::with_replay(ReqwestReplay)
+pub fn reqwest_client() -> HttpClient<ReqwestReplay, ReqwestDrain> {
+    HttpClient::sending_again(ReqwestReplay, ReqwestDrain::new())
 }

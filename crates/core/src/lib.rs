@@ -8,7 +8,7 @@
 //! | of | what |
 //! |---|---|
 //! | time | [`clock`], [`Deadline`] |
-//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`] |
+//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`], [`Discard`] |
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
@@ -33,6 +33,7 @@ pub mod backoff;
 pub mod budget;
 pub mod clock;
 mod deadline;
+mod discard;
 mod enforcement;
 mod event;
 mod facts;
@@ -59,6 +60,7 @@ pub use self::{
     backoff::{Backoff, Jitter},
     budget::Budget,
     deadline::Deadline,
+    discard::Discard,
     enforcement::{Enforcement, EnforcementCell},
     event::{Event, EventKind},
     facts::{

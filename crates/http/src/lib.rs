@@ -20,6 +20,7 @@
 //! | what an outcome means | [`HttpClassify`] |
 //! | what may be known of a request | [`HttpFacts`], and [`Idempotent`] for retries |
 //! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
+//! | reading a discarded response to its end | [`HttpDrain`]; `ReqwestDrain` for reqwest |
 //! | `Retry-After` | [`read_retry_after`], [`write_retry_after`] |
 //! | request and response types of your own | [`HttpRequest`], [`HttpResponse`] |
 //!
@@ -62,9 +63,10 @@
 //!
 //! None is on by default. `hyper-util` and `h2` teach [`HttpClassify`] which errors prove that a
 //! request was never sent; `reqwest` does the same for reqwest's and adds its types to the views,
-//! and `ReqwestReplay`.
+//! `ReqwestReplay` and `ReqwestDrain`.
 
 mod classify;
+mod drain;
 mod facts;
 mod grpc;
 mod idempotent;
@@ -77,9 +79,10 @@ mod retry_after;
 mod view;
 
 #[cfg(feature = "reqwest")]
-pub use self::reqwest_types::ReqwestReplay;
+pub use self::reqwest_types::{ReqwestDrain, ReqwestReplay};
 pub use self::{
     classify::HttpClassify,
+    drain::{DrainFuture, HttpDrain},
     facts::HttpFacts,
     idempotent::Idempotent,
     operation::{ByAuthority, ByMethod},

@@ -1,10 +1,10 @@
 //! Requests and responses of reqwest.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
-use reqwest::{Request, Response};
-use tower_ballast_core::Replay;
+use reqwest::{Body, Request, Response};
+use tower_ballast_core::{Discard, Replay};
 
-use crate::{HttpRequest, HttpResponse, view::host_and_port};
+use crate::{DrainFuture, HttpDrain, HttpRequest, HttpResponse, view::host_and_port};
 
 /// Keeps requests of reqwest so that they can be sent again.
 ///
@@ -37,6 +37,43 @@ impl Replay<Request> for ReqwestReplay {
 
     fn again(&self, spare: Request, keep: bool) -> Option<(Request, Option<Request>)> {
         Some(self.first(spare, keep))
+    }
+}
+
+/// Reads the rest of a response of reqwest that a retry has no use for: [`HttpDrain`] for its
+/// types.
+///
+/// ```
+/// use tower_ballast_core::Discard;
+/// use tower_ballast_http::ReqwestDrain;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let response = reqwest::Response::from(http::Response::new("try again later"));
+/// ReqwestDrain::new().discard(response).expect("there is something to read").await;
+/// # });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReqwestDrain(HttpDrain);
+
+impl ReqwestDrain {
+    /// Reads up to 64 KiB.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(HttpDrain::new())
+    }
+
+    /// How many bytes of one response are read at the most. Default: 64 KiB.
+    #[must_use]
+    pub const fn most(self, bytes: u64) -> Self {
+        Self(self.0.most(bytes))
+    }
+}
+
+impl Discard<Response> for ReqwestDrain {
+    type Rest = DrainFuture<Body>;
+
+    fn discard(&self, response: Response) -> Option<DrainFuture<Body>> {
+        self.0.rest(response.into())
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::Future,
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -7,7 +8,7 @@ use std::{
 
 use tokio::time::Sleep;
 use tower_ballast_core::{
-    Classify, Facts, FailureKind, Lease, Mark, Replay, Verdict,
+    Classify, Discard, Facts, FailureKind, Lease, Mark, Replay, Verdict,
     budget::{Active, Withdrawal},
     clock::{self, Nanos},
     judge,
@@ -17,7 +18,7 @@ use tower_service::Service;
 use crate::{plan::Plan, shared::Shared, stop::Stop};
 
 /// What one request needs to be sent again. Dropping it gives everything back.
-pub(crate) struct Attempts<S, F, R, C, Req>
+pub(crate) struct Attempts<S, F, R, C, D, Req>
 where
     S: Service<R::Sent>,
     R: Replay<Req>,
@@ -28,6 +29,7 @@ where
     pub(crate) facts: F,
     pub(crate) replay: R,
     pub(crate) classify: C,
+    pub(crate) discard: D,
     pub(crate) kept: C::Kept,
     pub(crate) spare: Option<R::Spare>,
     pub(crate) plan: Plan,
@@ -56,7 +58,7 @@ impl Progress {
 /// When the next attempt is made: at once, or at a moment.
 pub(crate) type Start = Option<Nanos>;
 
-impl<S, F, R, C, Req> Attempts<S, F, R, C, Req>
+impl<S, F, R, C, D, Req> Attempts<S, F, R, C, D, Req>
 where
     S: Service<R::Sent>,
     S::Error: 'static,
@@ -113,15 +115,16 @@ where
         Ok((!again.delay.is_zero()).then(|| now + again.delay))
     }
 
-    /// Makes the next attempt as soon as the service is ready; `None` when it cannot be made.
+    /// What the next attempt sends, as soon as the service is ready for it; `None` when it cannot
+    /// be made.
     pub(crate) fn poll_start(
         &mut self,
         mut patience: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<S::Future>> {
+    ) -> Poll<Option<R::Sent>> {
         let stop = match self.inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => match self.start() {
-                Ok(response) => return Poll::Ready(Some(response)),
+                Ok(sent) => return Poll::Ready(Some(sent)),
                 Err(stop) => stop,
             },
             Poll::Ready(Err(_)) => Stop::NotReady,
@@ -141,7 +144,20 @@ where
         Poll::Ready(None)
     }
 
-    fn start(&mut self) -> Result<S::Future, Stop> {
+    /// Lets go of the outcome before, and returns what cannot be done at once.
+    pub(crate) fn let_go(
+        &self,
+        outcome: Result<S::Response, S::Error>,
+        cx: &mut Context<'_>,
+    ) -> Option<Pin<Box<D::Rest>>>
+    where
+        D: Discard<S::Response>,
+    {
+        let mut rest = Box::pin(self.discard.discard(outcome.ok()?)?);
+        rest.as_mut().poll(cx).is_pending().then_some(rest)
+    }
+
+    fn start(&mut self) -> Result<R::Sent, Stop> {
         let (now, settings) = (clock::now(), self.shared.settings());
         self.plan.may_start(now, &settings)?;
         let turn = self.plan.turn_at(now, &settings);
@@ -156,7 +172,7 @@ where
             withdrawal.spend();
         }
         self.shared.counters.retry();
-        Ok(self.inner.call(sent))
+        Ok(sent)
     }
 
     fn end(&mut self, success: bool) {
@@ -165,7 +181,7 @@ where
     }
 }
 
-impl<S, F, R, C, Req> Drop for Attempts<S, F, R, C, Req>
+impl<S, F, R, C, D, Req> Drop for Attempts<S, F, R, C, D, Req>
 where
     S: Service<R::Sent>,
     R: Replay<Req>,
@@ -178,7 +194,7 @@ where
     }
 }
 
-impl<S, F, R, C, Req> fmt::Debug for Attempts<S, F, R, C, Req>
+impl<S, F, R, C, D, Req> fmt::Debug for Attempts<S, F, R, C, D, Req>
 where
     S: Service<R::Sent>,
     R: Replay<Req>,

@@ -27,11 +27,12 @@ use crate::{
 /// assert_eq!(layer.worst_case().attempts, 4);
 /// ```
 #[derive(Debug, Clone)]
-pub struct RetryLayer<F, R = ByClone, C = ByResult> {
+pub struct RetryLayer<F, R = ByClone, C = ByResult, D = ()> {
     shared: Spread<Shared>,
     facts: F,
     replay: R,
     classify: C,
+    discard: D,
 }
 
 impl<F> RetryLayer<F> {
@@ -63,11 +64,12 @@ impl<F> RetryLayer<F> {
             facts,
             replay: ByClone,
             classify: ByResult,
+            discard: (),
         }
     }
 }
 
-impl<F, R, C> RetryLayer<F, R, C> {
+impl<F, R, C, D> RetryLayer<F, R, C, D> {
     /// How often a request may be sent again. Default: 2, which makes three attempts. 0 is never.
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
@@ -210,26 +212,37 @@ impl<F, R, C> RetryLayer<F, R, C> {
     /// # let _ = (layer, Reply::Done, Reply::Broken, Reply::Busy { seconds: 1 }, Retryable::Never);
     /// ```
     #[must_use]
-    pub fn classify<Res, E, D>(self, classify: D) -> RetryLayer<F, R, D>
+    pub fn classify<Res, E, K>(self, classify: K) -> RetryLayer<F, R, K, D>
     where
-        D: Fn(Result<&Res, &E>) -> Verdict,
+        K: Fn(Result<&Res, &E>) -> Verdict,
     {
         self.classify_with(classify)
     }
 
     /// What counts as a failure, by a type of its own, which may look at the request too.
     #[must_use]
-    pub fn classify_with<D>(self, classify: D) -> RetryLayer<F, R, D> {
-        let Self { shared, facts, replay, .. } = self;
-        RetryLayer { shared, facts, replay, classify }
+    pub fn classify_with<K>(self, classify: K) -> RetryLayer<F, R, K, D> {
+        let Self { shared, facts, replay, discard, .. } = self;
+        RetryLayer { shared, facts, replay, classify, discard }
     }
 
     /// How a request is kept for another attempt. Default: by [`ByClone`]. HTTP requests with
     /// bodies have their own in `tower-ballast-http`.
     #[must_use]
-    pub fn replay<P>(self, replay: P) -> RetryLayer<F, P, C> {
-        let Self { shared, facts, classify, .. } = self;
-        RetryLayer { shared, facts, replay, classify }
+    pub fn replay<P>(self, replay: P) -> RetryLayer<F, P, C, D> {
+        let Self { shared, facts, classify, discard, .. } = self;
+        RetryLayer { shared, facts, replay, classify, discard }
+    }
+
+    /// How a response is let go of once another attempt has begun. Default: it is dropped. HTTP
+    /// responses have `HttpDrain` in `tower-ballast-http`, which reads the rest of the body, so
+    /// that the connection can be used again.
+    ///
+    /// Whatever is not done at once goes on beside the next attempt, in one box, and ends with it.
+    #[must_use]
+    pub fn discard<K>(self, discard: K) -> RetryLayer<F, R, C, K> {
+        let Self { shared, facts, replay, classify, .. } = self;
+        RetryLayer { shared, facts, replay, classify, discard }
     }
 
     /// The same settings with a state of its own, named and watched by nobody yet. Its budget has the settings
@@ -258,8 +271,8 @@ impl<F, R, C> RetryLayer<F, R, C> {
     }
 }
 
-impl<S, F: Clone, R: Clone, C: Clone> Layer<S> for RetryLayer<F, R, C> {
-    type Service = Retry<S, F, R, C>;
+impl<S, F: Clone, R: Clone, C: Clone, D: Clone> Layer<S> for RetryLayer<F, R, C, D> {
+    type Service = Retry<S, F, R, C, D>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Retry {
@@ -268,6 +281,7 @@ impl<S, F: Clone, R: Clone, C: Clone> Layer<S> for RetryLayer<F, R, C> {
             facts: self.facts.clone(),
             replay: self.replay.clone(),
             classify: self.classify.clone(),
+            discard: self.discard.clone(),
         }
     }
 }

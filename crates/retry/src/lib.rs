@@ -65,6 +65,7 @@
 //! | [`nested`](RetryLayer::nested) | no | whether it retries inside of another retrying layer |
 //! | [`classify`](RetryLayer::classify) | every `Err` | what is a failure |
 //! | [`replay`](RetryLayer::replay) | a clone | how the request is kept |
+//! | [`discard`](RetryLayer::discard) | dropped | how a response is let go of |
 //!
 //! # How long it waits
 //!
@@ -93,7 +94,9 @@
 //!   know how to write it. The one that no other can follow is marked as the last: a timeout inside
 //!   may give it all the time that is left.
 //! - A retrying layer that reads such a mark of an outer one only passes.
-//! - The last outcome is kept through the wait, so a response holds its connection until then.
+//! - The last outcome is kept through the wait, so a response holds its connection until then. It is
+//!   [let go](RetryLayer::discard) of when the next attempt is certain, and what that leaves to be done
+//!   goes on beside the attempt.
 //! - An attempt that is given up because its caller went away is never repeated.
 //!
 //! The request is cloned once per attempt that another may follow, the inner service once per

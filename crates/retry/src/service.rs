@@ -3,7 +3,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{Attempt, ByClone, ByResult, Classify, Facts, Mark, Replay, Spread};
+use tower_ballast_core::{
+    Attempt, ByClone, ByResult, Classify, Discard, Facts, Mark, Replay, Spread,
+};
 use tower_service::Service;
 
 use crate::{
@@ -15,25 +17,27 @@ use crate::{
 
 /// Sends failed requests to the inner service again. Made by [`RetryLayer`](crate::RetryLayer).
 #[derive(Debug, Clone)]
-pub struct Retry<S, F, R = ByClone, C = ByResult> {
+pub struct Retry<S, F, R = ByClone, C = ByResult, D = ()> {
     pub(crate) inner: S,
     pub(crate) shared: Spread<Shared>,
     pub(crate) facts: F,
     pub(crate) replay: R,
     pub(crate) classify: C,
+    pub(crate) discard: D,
 }
 
-impl<S, F, R, C, Req> Service<Req> for Retry<S, F, R, C>
+impl<S, F, R, C, D, Req> Service<Req> for Retry<S, F, R, C, D>
 where
     S: Service<R::Sent> + Clone,
     S::Error: 'static,
     F: Facts<Req> + Facts<R::Sent> + Clone,
     R: Replay<Req> + Clone,
     C: Classify<R::Sent, S::Response, S::Error> + Clone,
+    D: Discard<S::Response> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, F, R, C, Req>;
+    type Future = ResponseFuture<S, F, R, C, D, Req>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -57,7 +61,7 @@ where
     }
 }
 
-impl<S, F, R, C> Retry<S, F, R, C> {
+impl<S, F, R, C, D> Retry<S, F, R, C, D> {
     #[inline]
     fn plan<Req>(&self, request: &Req) -> Plan
     where
@@ -75,12 +79,13 @@ impl<S, F, R, C> Retry<S, F, R, C> {
         sent: &R::Sent,
         spare: Option<R::Spare>,
         plan: Plan,
-    ) -> Attempts<S, F, R, C, Req>
+    ) -> Attempts<S, F, R, C, D, Req>
     where
         S: Service<R::Sent> + Clone,
         F: Clone,
         R: Replay<Req> + Clone,
         C: Classify<R::Sent, S::Response, S::Error> + Clone,
+        D: Clone,
     {
         Attempts {
             inner: self.inner.clone(),
@@ -88,6 +93,7 @@ impl<S, F, R, C> Retry<S, F, R, C> {
             facts: self.facts.clone(),
             replay: self.replay.clone(),
             classify: self.classify.clone(),
+            discard: self.discard.clone(),
             kept: self.classify.keep(sent),
             spare,
             plan,
