@@ -41,13 +41,39 @@
 //!
 //! | | [`BulkheadLayer::new`] | [`.queue(n)`](BulkheadLayer::queue) |
 //! |---|---|---|
-//! | when all are taken | refuses at once | waits, first come, first served |
+//! | when all are taken | refuses at once | waits, by class, and first come, first served |
 //! | readiness | passes through; the inner service need not be `Clone` | asks the inner service, always answers ready, and waits in the response |
 //! | refuses for | [`BulkheadFull`](Reason::BulkheadFull) | [`QueueFull`](Reason::QueueFull), [`QueueTimeout`](Reason::QueueTimeout), [`DeadlinePassed`](Reason::DeadlinePassed), [`NotReady`](Reason::NotReady) |
 //!
-//! Nobody overtakes: a newcomer joins the queue while anybody stands there. A request whose caller goes
-//! away leaves the queue at once and its turn goes to the next. The deadline that
+//! Nobody overtakes within a class: a newcomer joins the queue while anybody stands there. A request whose
+//! caller goes away leaves the queue at once and its turn goes to the next. The deadline that
 //! [`facts`](BulkheadLayer::facts) know of ends a wait as well.
+//!
+//! # Who goes first
+//!
+//! All are equal until the [`facts`](BulkheadLayer::facts) know more. Of what they know, the
+//! [`Priority`](tower_ballast_core::Priority) decides first, but each lower class gets a small share of
+//! the turns in any case, its [floor](tower_ballast_core::ranks::Floors), so that nobody starves. Within a
+//! class the clients take turns, told apart by their [`Key`](tower_ballast_core::Key), so that one with a
+//! thousand requests in the queue gets no more than one with a few. In a full queue the newest request of
+//! the lowest class gives up its place to one of a higher class, and is refused as
+//! [`QueueFull`](Reason::QueueFull).
+//!
+//! ```
+//! use tower_ballast_bulkhead::BulkheadLayer;
+//! use tower_ballast_core::{Key, Priority, facts};
+//!
+//! struct Job {
+//!     urgent: bool,
+//!     team: u32,
+//! }
+//!
+//! let known = facts()
+//!     .priority_from(|job: &Job| job.urgent.then_some(Priority::High))
+//!     .key_from(|job: &Job| Some(Key::of(&job.team)));
+//! let layer = BulkheadLayer::new(20).queue(200).facts(known);
+//! # let _ = layer;
+//! ```
 //!
 //! # Defaults
 //!

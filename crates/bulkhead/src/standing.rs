@@ -10,8 +10,8 @@ use tokio::time::Sleep;
 use tower_ballast_core::{
     Deadline, Reason,
     clock::{self, Nanos},
-    gate::Joined,
-    queue::Place,
+    gate::{Joined, Look},
+    ranks::{Place, Rank},
 };
 
 use crate::{permit::Permit, shared::Shared};
@@ -33,24 +33,22 @@ pub(crate) struct Standing {
     reason: Reason,
 }
 
-/// Lets a call go, or stand in the queue as long as it may.
-#[inline]
-pub(crate) fn enter(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
-    match Permit::try_new(shared) {
-        Some(permit) => Entry::Go(permit),
-        None => join(shared, deadline),
-    }
-}
-
+/// Lets a call stand in the queue as long as it may, or go after all.
 #[cold]
-fn join(shared: &Arc<Shared>, deadline: Option<Deadline>) -> Entry {
+pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>) -> Entry {
     let now = clock::now();
     if deadline.is_some_and(|deadline| deadline.is_passed(now)) {
         return Entry::Refused(Reason::DeadlinePassed);
     }
     // Without enforcement nobody waits: the question is only whether there is room.
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
-    match shared.gate.join(most) {
+    let mut evicted = None;
+    let joined =
+        shared.gate.join(rank, now, |ranks| ranks.make_room(most, rank.class, &mut evicted));
+    if let Some(evicted) = evicted {
+        evicted.wake();
+    }
+    match joined {
         Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
         Joined::Waits(place) => {
             let latest = now + shared.longest_wait();
@@ -75,8 +73,12 @@ impl Standing {
         mut timer: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Permit, Reason>> {
-        if self.shared.gate.look(&mut self.place, cx.waker()) {
-            return Poll::Ready(Ok(Permit::entered(Arc::clone(&self.shared))));
+        match self.shared.gate.look(&mut self.place, clock::now(), cx.waker()) {
+            Look::Entered => {
+                return Poll::Ready(Ok(Permit::entered(Arc::clone(&self.shared))));
+            }
+            Look::Evicted => return Poll::Ready(Err(Reason::QueueFull)),
+            Look::NotYet => {}
         }
         if timer.is_none() {
             timer.set(Some(clock::sleep_until(self.until)));

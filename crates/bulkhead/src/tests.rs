@@ -8,7 +8,7 @@ use std::{
 
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
-    BoxError, Deadline, Enforcement, Random, Ratio, Reason, Rejected, clock, facts,
+    BoxError, Deadline, Enforcement, Priority, Random, Ratio, Reason, Rejected, clock, facts,
 };
 use tower_ballast_test::{Readiness, Scripted};
 
@@ -56,6 +56,38 @@ fn those_who_wait_are_served_in_their_order() {
         }
     });
     assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn who_matters_more_goes_first_and_takes_the_place_of_who_matters_least() {
+    let known = facts().priority_from(|number: &u32| {
+        Some(if *number < 10 { Priority::Batch } else { Priority::High })
+    });
+    let layer = BulkheadLayer::new(1).queue(3).facts(known);
+    let service = layer.layer(service_fn(|number: u32| async move {
+        std::future::pending::<()>().await;
+        Ok::<_, BoxError>(number)
+    }));
+    let call = |number| Box::pin(service.clone().oneshot(number)) as Response;
+    paused(async {
+        let mut running = call(0);
+        let (mut first, mut second, mut high) = (call(1), call(2), call(10));
+        assert!(poll(&mut running).is_pending());
+        for waiting in [&mut first, &mut second, &mut high] {
+            assert!(poll(waiting).is_pending());
+        }
+        let mut other = call(11);
+        assert!(poll(&mut other).is_pending());
+        let Poll::Ready(put_out) = poll(&mut second) else { panic!("it is still there") };
+        assert_eq!(reason(put_out), Reason::QueueFull);
+        assert_eq!((layer.handle().waiting(), layer.handle().statistics().queue_full), (3, 1));
+        drop(running);
+        for waiting in [&mut first, &mut other, &mut high] {
+            assert!(poll(waiting).is_pending());
+        }
+        drop(first);
+        assert_eq!((layer.handle().in_flight(), layer.handle().waiting()), (1, 1));
+    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,13 @@
 
 use std::task::{Context, Poll};
 
-use tower_ballast_core::{BoxError, Facts, Readiness, Reason, clock};
+use tower_ballast_core::{BoxError, Facts, Readiness, Reason, clock, ranks::Rank};
 use tower_service::Service;
 
 use crate::{
     future::ResponseFuture,
     modes::Queue,
+    permit::Permit,
     service::Bulkhead,
     standing::{self, Entry},
     waiting::{Slow, WaitingFuture},
@@ -38,14 +39,19 @@ where
         if matches!(readiness, Readiness::Ready) {
             self.shared.found_ready();
         }
-        let (deadline, mut permit) = (self.facts.deadline(&request), None);
+        let mut permit = None;
         if !self.shared.enforcement.is_off() {
             if let Some(refused) = self.refuse_unready(&readiness) {
                 return refused;
             }
-            match standing::enter(&self.shared, deadline) {
+            let entry = match Permit::try_new(&self.shared) {
+                Some(permit) => Entry::Go(permit),
+                None => self.join(&request),
+            };
+            match entry {
                 Entry::Go(granted) => permit = Some(granted),
                 Entry::Stand(standing) => {
+                    let deadline = self.facts.deadline(&request);
                     let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
                     return WaitingFuture::standing(slow, standing);
                 }
@@ -61,12 +67,26 @@ where
         if matches!(readiness, Readiness::Ready) {
             return ResponseFuture::calling(self.inner.call(request), permit).into();
         }
+        let deadline = self.facts.deadline(&request);
         let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
         WaitingFuture::readying(slow, permit)
     }
 }
 
 impl<S: Clone, F> Bulkhead<S, F, Queue> {
+    #[cold]
+    fn join<R>(&self, request: &R) -> Entry
+    where
+        F: Facts<R>,
+    {
+        let rank = Rank {
+            class: self.facts.priority(request).unwrap_or_default(),
+            client: self.facts.key(request),
+            cost: 1,
+        };
+        standing::join(&self.shared, rank, self.facts.deadline(request))
+    }
+
     /// Refuses when the inner service has not been ready for too long. That it was asked just
     /// before is what finds it ready again.
     fn refuse_unready<C, R>(&mut self, readiness: &Readiness) -> Option<WaitingFuture<S, C, R>> {

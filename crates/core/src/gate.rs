@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    queue::{Line, Place},
+    clock::Nanos,
+    ranks::{Place, Rank, Ranks},
     sync::{
         Mutex,
         atomic::{
@@ -26,8 +27,8 @@ const WATCHED: u64 = 1 << 30;
 /// Somebody stands in line, and newcomers go behind.
 const QUEUED: u64 = 1 << 31;
 
-/// A limit on how many are inside at one time, which can be changed at any time, with a line of
-/// those who wait before it: first come, first served.
+/// A limit on how many are inside at one time, which can be changed at any time, with those who
+/// wait before it in their [`Ranks`]: by class, fair between clients, first come, first served.
 ///
 /// While nobody waits, going in and out is one atomic operation each, without the lock. All that
 /// decides is in one word, so there is one order of events and no wake-up between them is lost.
@@ -37,15 +38,21 @@ const QUEUED: u64 = 1 << 31;
 ///
 /// ```
 /// use std::task::Waker;
-/// use tower_ballast_core::gate::{Gate, Joined};
+/// use tower_ballast_core::{
+///     clock::Nanos,
+///     gate::{Gate, Joined, Look},
+///     ranks::Rank,
+/// };
 ///
-/// let gate = Gate::new(1);
+/// let (gate, now) = (Gate::new(1), Nanos::ZERO);
 /// assert!(gate.try_enter());
-/// let Joined::Waits(place) = gate.join(10) else { panic!("it is full") };
+/// let Joined::Waits(place) = gate.join(Rank::default(), now, |ranks| ranks.len() < 10) else {
+///     panic!("it is full");
+/// };
 /// let mut place = Some(place);
-/// assert!(!gate.look(&mut place, Waker::noop()));
-/// gate.exit(); // wakes the first in line
-/// assert!(gate.look(&mut place, Waker::noop()));
+/// assert_eq!(gate.look(&mut place, now, Waker::noop()), Look::NotYet);
+/// gate.exit(); // wakes the next in line
+/// assert_eq!(gate.look(&mut place, now, Waker::noop()), Look::Entered);
 /// assert_eq!((gate.inside(), gate.waiting()), (1, 0));
 /// # gate.exit();
 /// ```
@@ -58,7 +65,7 @@ pub struct Gate {
 
 #[derive(Debug)]
 struct Locked {
-    line: Line,
+    ranks: Ranks,
     watchers: Vec<Waker>,
 }
 
@@ -70,17 +77,29 @@ pub enum Joined {
     Entered,
     /// The caller has a place in line.
     Waits(Place),
-    /// As many as may wait do so.
+    /// It may not wait.
     Full,
     /// The gate is closed to newcomers.
     Closed,
+}
+
+/// What a caller in line sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "who has entered has to go out"]
+pub enum Look {
+    /// It is inside now, and its place is given back.
+    Entered,
+    /// It is to be woken when there is something new to see.
+    NotYet,
+    /// It lost its place to another, and the place is given back.
+    Evicted,
 }
 
 impl Gate {
     /// A gate that lets so many in.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        let locked = Locked { line: Line::new(), watchers: Vec::new() };
+        let locked = Locked { ranks: Ranks::new(), watchers: Vec::new() };
         Self { word: AtomicU64::new(u64::from(limit) << 32), locked: Mutex::new(locked) }
     }
 
@@ -92,7 +111,7 @@ impl Gate {
         self.word.fetch_update(AcqRel, Acquire, enter).is_ok()
     }
 
-    /// Goes out, and wakes the first in line if there is room for it.
+    /// Goes out, and wakes the next in line if there is room for it.
     #[inline]
     pub fn exit(&self) {
         let before = self.word.fetch_sub(1, AcqRel);
@@ -102,17 +121,28 @@ impl Gate {
         }
     }
 
-    /// Goes in, or takes the last place in line if fewer than `most` stand there.
-    pub fn join(&self, most: u32) -> Joined {
+    /// Goes in if it is the next whose turn it is, or takes a place in line if it `may` by those who
+    /// stand there.
+    ///
+    /// That runs under the lock: it decides, and does nothing else. It may
+    /// [evict](Ranks::evict_newest) somebody, whose waker it keeps for the caller to wake.
+    pub fn join(&self, rank: Rank, now: Nanos, may: impl FnOnce(&mut Ranks) -> bool) -> Joined {
         let mut locked = self.lock();
         // Set before looking for room, so that who goes out after the look sees it.
         let before = self.word.fetch_or(QUEUED, AcqRel);
         let joined = if before & CLOSED != 0 {
             Joined::Closed
-        } else if locked.line.is_empty() && self.take() {
+        } else if locked.ranks.is_empty() && self.take() {
             Joined::Entered
-        } else if locked.line.len() < most {
-            Joined::Waits(locked.line.join())
+        } else if may(&mut locked.ranks) {
+            let place = locked.ranks.join(rank, now);
+            // Ahead of one that was woken and has not come yet, there may be room.
+            if locked.ranks.is_next(&place) && self.take() {
+                locked.ranks.serve(place, now);
+                Joined::Entered
+            } else {
+                Joined::Waits(place)
+            }
         } else {
             Joined::Full
         };
@@ -125,27 +155,34 @@ impl Gate {
     /// # Panics
     ///
     /// Without a place.
-    pub fn look(&self, place: &mut Option<Place>, waker: &Waker) -> bool {
+    pub fn look(&self, place: &mut Option<Place>, now: Nanos, waker: &Waker) -> Look {
         let mut locked = self.lock();
         let at = place.as_ref().expect("a caller looks only while it stands in line");
-        if !locked.line.is_first(at) || !self.take() {
-            locked.line.park(at, waker);
-            return false;
+        let look = if locked.ranks.is_evicted(at) {
+            Look::Evicted
+        } else if locked.ranks.is_next(at) && self.take() {
+            Look::Entered
+        } else {
+            locked.ranks.park(at, waker);
+            Look::NotYet
+        };
+        match (look, place.take()) {
+            (Look::Entered, Some(place)) => locked.ranks.serve(place, now),
+            (Look::Evicted, Some(place)) => _ = locked.ranks.leave(place),
+            (_, kept) => *place = kept,
         }
-        if let Some(place) = place.take() {
-            locked.line.remove(place);
-        }
+        // It may have been woken for room that is now another's.
         let next = self.next_waker(&mut locked);
         drop(locked);
         wake(next);
-        true
+        look
     }
 
     /// Leaves the line.
     pub fn quit(&self, place: Place) {
         let mut locked = self.lock();
-        let was_first = locked.line.remove(place);
-        let next = if was_first { self.next_waker(&mut locked) } else { None };
+        let was_next = locked.ranks.leave(place);
+        let next = if was_next { self.next_waker(&mut locked) } else { None };
         let idle = self.take_watchers(&mut locked);
         self.unqueue_if_empty(&locked);
         drop(locked);
@@ -193,7 +230,12 @@ impl Gate {
     /// How many wait.
     #[must_use]
     pub fn waiting(&self) -> u32 {
-        self.lock().line.len()
+        self.lock().ranks.len()
+    }
+
+    /// Reads or sets how those who wait are ranked.
+    pub fn with_ranks<T>(&self, with: impl FnOnce(&mut Ranks) -> T) -> T {
+        with(&mut self.lock().ranks)
     }
 
     /// Whether nobody is inside or waits; if somebody is, `waker` is woken when that changes.
@@ -201,7 +243,7 @@ impl Gate {
         let mut locked = self.lock();
         // Set before looking, so that who goes out after the look sees it.
         let word = self.word.fetch_or(WATCHED, AcqRel);
-        if inside(word) == 0 && locked.line.is_empty() {
+        if inside(word) == 0 && locked.ranks.is_empty() {
             if locked.watchers.is_empty() {
                 self.word.fetch_and(!WATCHED, AcqRel);
             }
@@ -224,20 +266,20 @@ impl Gate {
         idle.into_iter().for_each(Waker::wake);
     }
 
-    /// Goes in past those who wait; only for the first of them.
+    /// Goes in past those who wait; only for the next of them.
     fn take(&self) -> bool {
         let take = |word| has_room(word).then_some(word + 1);
         self.word.fetch_update(AcqRel, Acquire, take).is_ok()
     }
 
-    /// The first in line, if there is room for it.
+    /// The next in line, if there is room for it.
     fn next_waker(&self, locked: &mut Locked) -> Option<Waker> {
         self.unqueue_if_empty(locked);
-        if has_room(self.word.load(Acquire)) { locked.line.first_waker() } else { None }
+        if has_room(self.word.load(Acquire)) { locked.ranks.next_waker() } else { None }
     }
 
     fn take_watchers(&self, locked: &mut Locked) -> Vec<Waker> {
-        if locked.watchers.is_empty() || !locked.line.is_empty() || self.inside() > 0 {
+        if locked.watchers.is_empty() || !locked.ranks.is_empty() || self.inside() > 0 {
             return Vec::new();
         }
         self.word.fetch_and(!WATCHED, AcqRel);
@@ -245,7 +287,7 @@ impl Gate {
     }
 
     fn unqueue_if_empty(&self, locked: &Locked) {
-        if locked.line.is_empty() {
+        if locked.ranks.is_empty() {
             self.word.fetch_and(!QUEUED, AcqRel);
         }
     }
@@ -284,6 +326,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Priority;
 
     #[test]
     fn nobody_overtakes_who_waits() {
@@ -292,8 +335,8 @@ mod tests {
         let mut first = Some(wait(&gate));
         gate.exit();
         assert!(!gate.try_enter(), "the first in line was woken, and its place is its own");
-        assert!(matches!(gate.join(0), Joined::Full));
-        assert!(gate.look(&mut first, Waker::noop()));
+        assert!(matches!(join(&gate, 0), Joined::Full));
+        assert_eq!(look(&gate, &mut first), Look::Entered);
         gate.exit();
         assert!(gate.try_enter());
     }
@@ -304,10 +347,10 @@ mod tests {
         assert!(gate.try_enter());
         let mut place = Some(wait(&gate));
         gate.close();
-        assert!(matches!(gate.join(9), Joined::Closed) && gate.is_closed());
+        assert!(matches!(join(&gate, 9), Joined::Closed) && gate.is_closed());
         gate.exit();
         assert!(gate.poll_idle(Waker::noop()).is_pending());
-        assert!(gate.look(&mut place, Waker::noop()));
+        assert_eq!(look(&gate, &mut place), Look::Entered);
         gate.exit();
         assert!(gate.poll_idle(Waker::noop()).is_ready() && !gate.try_enter());
         gate.open();
@@ -341,7 +384,7 @@ mod tests {
                         prop_assert_eq!(entered, room && line.is_empty() && !closed);
                         inside += u32::from(entered);
                     }
-                    1 | 2 => match gate.join(LINE) {
+                    1 | 2 => match join(&gate, LINE) {
                         Joined::Closed => prop_assert!(closed),
                         Joined::Entered => {
                             prop_assert!(room && line.is_empty() && !closed);
@@ -355,7 +398,7 @@ mod tests {
                     },
                     3 => if !line.is_empty() {
                         let index = number as usize % line.len();
-                        let entered = gate.look(&mut line[index], Waker::noop());
+                        let entered = look(&gate, &mut line[index]) == Look::Entered;
                         prop_assert_eq!(entered, index == 0 && room);
                         if entered {
                             line.pop_front();
@@ -390,8 +433,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_newcomer_of_a_higher_class_goes_in_before_one_that_was_woken() {
+        let gate = Gate::new(1);
+        assert!(gate.try_enter());
+        let mut first = Some(wait(&gate));
+        gate.exit();
+        let high = Rank { class: Priority::High, ..Rank::default() };
+        assert!(matches!(gate.join(high, Nanos::ZERO, |_| true), Joined::Entered));
+        assert_eq!(look(&gate, &mut first), Look::NotYet);
+        gate.exit();
+        assert_eq!(look(&gate, &mut first), Look::Entered);
+    }
+
+    #[test]
+    fn who_was_put_out_learns_it_and_frees_its_place() {
+        let gate = Gate::new(0);
+        let mut place = Some(wait(&gate));
+        assert!(gate.with_ranks(|ranks| ranks.evict_newest(Priority::Medium)).is_none());
+        assert_eq!(look(&gate, &mut place), Look::Evicted);
+        assert!(place.is_none() && gate.waiting() == 0);
+    }
+
+    fn join(gate: &Gate, most: u32) -> Joined {
+        gate.join(Rank::default(), Nanos::ZERO, |ranks| ranks.len() < most)
+    }
+
+    fn look(gate: &Gate, place: &mut Option<Place>) -> Look {
+        gate.look(place, Nanos::ZERO, Waker::noop())
+    }
+
     fn wait(gate: &Gate) -> Place {
-        match gate.join(9) {
+        match join(gate, 9) {
             Joined::Waits(place) => place,
             other => panic!("{other:?} instead of a place in line"),
         }

@@ -46,6 +46,7 @@ pub mod permit;
 mod priority;
 pub mod queue;
 mod random;
+pub mod ranks;
 mod readiness;
 mod rejected;
 mod replay;

@@ -28,6 +28,18 @@ impl Priority {
     /// All four, the most important first.
     pub const ALL: [Self; 4] = [Self::High, Self::Medium, Self::Low, Self::Batch];
 
+    /// Its place in [`ALL`](Self::ALL).
+    ///
+    /// ```
+    /// use tower_ballast_core::Priority;
+    ///
+    /// assert!(Priority::ALL.into_iter().enumerate().all(|(n, class)| class.index() == n));
+    /// ```
+    #[must_use]
+    pub const fn index(self) -> usize {
+        Self::High as usize - self as usize
+    }
+
     /// The name used in events and metrics: `high`, `medium`, `low` or `batch`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

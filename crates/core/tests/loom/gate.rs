@@ -9,8 +9,9 @@ use std::{
 
 use loom::{future::block_on, model, thread};
 use tower_ballast_core::{
-    gate::{Gate, Joined},
-    queue::Place,
+    clock::Nanos,
+    gate::{Gate, Joined, Look},
+    ranks::{Place, Rank},
 };
 
 /// Inside, or on the way there; gives back what it has.
@@ -24,7 +25,7 @@ impl Visit {
         let place = if gate.try_enter() {
             None
         } else {
-            match gate.join(9) {
+            match gate.join(Rank::default(), Nanos::ZERO, |_| true) {
                 Joined::Entered => None,
                 Joined::Waits(place) => Some(place),
                 other => panic!("{other:?}"),
@@ -39,7 +40,8 @@ impl Future for Visit {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let gate = Arc::clone(&self.gate);
-        if self.place.is_none() || gate.look(&mut self.place, cx.waker()) {
+        let place = &mut self.place;
+        if place.is_none() || gate.look(place, Nanos::ZERO, cx.waker()) == Look::Entered {
             assert!(gate.inside() <= 1);
             return Poll::Ready(());
         }

@@ -1,0 +1,267 @@
+//! Who waits, and whose turn it is.
+
+mod class;
+mod floors;
+mod pace;
+mod slab;
+#[cfg(test)]
+mod tests;
+
+use std::{task::Waker, time::Duration};
+
+pub use self::floors::Floors;
+use self::{
+    class::{Class, Slot},
+    floors::Credits,
+    slab::{NONE, Slab},
+};
+use crate::{Key, Priority, clock::Nanos};
+
+/// What decides when a waiting request has its turn.
+///
+/// ```
+/// use tower_ballast_core::{Key, Priority, ranks::Rank};
+///
+/// let rank = Rank { class: Priority::High, client: Some(Key::of("tenant-7")), ..Rank::default() };
+/// assert_eq!((rank.cost, Rank::default().class), (1, Priority::Medium));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rank {
+    /// Higher classes go first, but for the [`Floors`] of the others.
+    pub class: Priority,
+    /// Clients of one class take turns. Requests without one share a turn.
+    pub client: Option<Key>,
+    /// How much it takes of what is waited for; at least 1.
+    pub cost: u32,
+}
+
+impl Default for Rank {
+    fn default() -> Self {
+        Self { class: Priority::default(), client: None, cost: 1 }
+    }
+}
+
+/// Waiting callers: by class, with a floor for each, and fair between the clients of a class.
+///
+/// Each turn goes to
+///
+/// 1. the class that has earned one by its [floor](Floors),
+/// 2. else the highest class of which somebody waits;
+/// 3. within it to the client whose turn it is, by deficit round robin (Shreedhar and Varghese,
+///    "Efficient Fair Queuing using Deficit Round Robin", 1995), so that a client with a thousand
+///    requests gets no more than one with a few;
+/// 4. and of this client to the request that came first.
+///
+/// It is plain data, kept under the lock of whatever the callers wait for, as
+/// [`queue::Line`](crate::queue::Line) is. Only the next one asks whether it may go on; whoever ends that
+/// is handed the waker of its successor, to be woken outside of the lock. Joining, leaving from
+/// anywhere and finding the next take constant time.
+///
+/// Memory grows with the callers that wait at one time (120 bytes each, or less, and as much for each client) and
+/// is given back when nobody waits.
+///
+/// ```
+/// use tower_ballast_core::{Priority, clock::Nanos, ranks::{Rank, Ranks}};
+///
+/// let (mut ranks, now) = (Ranks::new(), Nanos::ZERO);
+/// let low = ranks.join(Rank { class: Priority::Low, ..Rank::default() }, now);
+/// let high = ranks.join(Rank { class: Priority::High, ..Rank::default() }, now);
+/// assert!(ranks.is_next(&high) && !ranks.is_next(&low));
+/// ranks.serve(high, now);
+/// assert!(ranks.is_next(&low));
+/// # ranks.leave(low);
+/// ```
+#[derive(Debug)]
+pub struct Ranks {
+    slots: Slab<Slot>,
+    classes: [Class; 4],
+    credits: Credits,
+}
+
+/// A caller's place. It is given back by [`Ranks::serve`] or [`Ranks::leave`].
+#[derive(Debug)]
+#[must_use = "a place that is not given back blocks those behind it"]
+pub struct Place(u32);
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Ranks {
+    /// Nobody waits; the default [`Floors`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            classes: Priority::ALL.map(|_| Class::new()),
+            credits: Credits::new(Floors::default()),
+        }
+    }
+
+    /// Changes the floors. Credits that were earned stay.
+    pub fn set_floors(&mut self, floors: Floors) {
+        self.credits.floors = floors;
+    }
+
+    /// The floors.
+    #[must_use]
+    pub const fn floors(&self) -> Floors {
+        self.credits.floors
+    }
+
+    /// Whether of one client's requests in a class the newest goes first. Default: the oldest.
+    ///
+    /// Under overload the newest is the one whose caller is the least likely to have given up.
+    pub fn set_newest_first(&mut self, class: Priority, newest_first: bool) {
+        self.classes[class.index()].newest_first = newest_first;
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.classes.iter().map(|class| class.len).sum()
+    }
+
+    /// How many of a class wait.
+    #[must_use]
+    pub const fn len_of(&self, class: Priority) -> u32 {
+        self.classes[class.index()].len
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.classes.iter().all(|class| class.len == 0)
+    }
+
+    /// How long a newcomer would wait, by the time between turns that its class has lately had;
+    /// zero as long as that is not known.
+    #[must_use]
+    pub const fn wait_of(&self, rank: &Rank) -> Duration {
+        let class = &self.classes[rank.class.index()];
+        class.pace.time_for(class.cost + rank.cost as u64)
+    }
+
+    /// Takes a place.
+    ///
+    /// # Panics
+    ///
+    /// With 2^32 callers waiting; their memory would be gone long before.
+    pub fn join(&mut self, rank: Rank, now: Nanos) -> Place {
+        let number = self.slots.insert(Slot::new(rank.class, rank.cost.max(1)));
+        let class = &mut self.classes[rank.class.index()];
+        if class.len == 0 {
+            class.pace.begin(now);
+        }
+        class.join(&mut self.slots, number, rank.client);
+        Place(number)
+    }
+
+    /// Whether it is this caller's turn.
+    #[must_use]
+    pub fn is_next(&self, place: &Place) -> bool {
+        self.next() == place.0
+    }
+
+    /// Whether this caller has lost its place to another and has only to [leave](Self::leave).
+    #[must_use]
+    pub fn is_evicted(&self, place: &Place) -> bool {
+        self.slots.get(place.0).evicted
+    }
+
+    /// What this caller's request takes.
+    #[must_use]
+    pub fn cost(&self, place: &Place) -> u32 {
+        self.slots.get(place.0).cost
+    }
+
+    /// Leaves word whom to wake; the last word counts.
+    pub fn park(&mut self, place: &Place, waker: &Waker) {
+        match &mut self.slots.at(place.0).waker {
+            Some(parked) => parked.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// The next one has its turn: gives the place back and counts it against class and client.
+    #[allow(clippy::needless_pass_by_value, reason = "a place is given back once")]
+    pub fn serve(&mut self, place: Place, now: Nanos) {
+        debug_assert!(self.is_next(&place), "only the next one is served");
+        let Slot { class, cost, .. } = *self.slots.get(place.0);
+        self.credits.turn(class.index(), cost, &self.classes);
+        self.classes[class.index()].pace.turn(now, cost);
+        self.take_out(place.0, true);
+        self.slots.remove(place.0);
+    }
+
+    /// Gives a place back without a turn, and says whether the next one is now another.
+    #[allow(clippy::needless_pass_by_value, reason = "a place is given back once")]
+    pub fn leave(&mut self, place: Place) -> bool {
+        let was_next = self.is_next(&place);
+        if !self.is_evicted(&place) {
+            self.take_out(place.0, false);
+        }
+        self.slots.remove(place.0);
+        was_next
+    }
+
+    /// Puts out whoever of a class came last. Its waker is returned, if it left one, so that it
+    /// can be told.
+    #[must_use = "who was put out has to be woken"]
+    pub fn evict_newest(&mut self, class: Priority) -> Option<Waker> {
+        match self.classes[class.index()].newest() {
+            NONE => None,
+            newest => {
+                self.take_out(newest, false);
+                let slot = self.slots.at(newest);
+                slot.evicted = true;
+                slot.waker.take()
+            }
+        }
+    }
+
+    /// Whether another one of this class may join where `most` may wait. If it is full, the newest
+    /// of the lowest class below gives up its place, and its waker is put into `evicted`, to be
+    /// woken.
+    pub fn make_room(&mut self, most: u32, class: Priority, evicted: &mut Option<Waker>) -> bool {
+        if self.len() < most || most == 0 {
+            return most > 0;
+        }
+        let waits = |lower: &Priority| self.len_of(*lower) > 0;
+        match Priority::ALL.into_iter().rev().find(waits) {
+            Some(lowest) if lowest < class => {
+                *evicted = self.evict_newest(lowest);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The waker of the next one, when there may be room for it.
+    #[must_use = "the next caller has to be woken"]
+    pub fn next_waker(&mut self) -> Option<Waker> {
+        match self.next() {
+            NONE => None,
+            next => self.slots.at(next).waker.take(),
+        }
+    }
+
+    fn next(&self) -> u32 {
+        let heads = self.classes.each_ref().map(Class::next);
+        let cost = |head: u32| (head != NONE).then(|| self.slots.get(head).cost);
+        match self.credits.earned(heads.map(cost)) {
+            Some(class) => heads[class],
+            None => heads.into_iter().find(|head| *head != NONE).unwrap_or(NONE),
+        }
+    }
+
+    fn take_out(&mut self, number: u32, served: bool) {
+        let class = self.slots.get(number).class.index();
+        self.classes[class].take_out(&mut self.slots, number, served);
+        if self.classes[class].len == 0 {
+            self.credits.forfeit(class);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Random, Ratio};
+
+const NOW: Nanos = Nanos::from_nanos(1);
+
+fn rank(class: Priority, client: u64, cost: u32) -> Rank {
+    Rank { class, client: Some(Key::of(&client)), cost }
+}
+
+/// Serves whoever is next of these and says which it was.
+fn serve<T: Copy>(ranks: &mut Ranks, waiting: &mut Vec<(T, Place)>) -> T {
+    let next = waiting.iter().position(|(_, place)| ranks.is_next(place)).expect("one is next");
+    let (who, place) = waiting.swap_remove(next);
+    ranks.serve(place, NOW);
+    who
+}
+
+fn joined(ranks: &mut Ranks, class: Priority, client: u64, cost: u32) -> (u64, Place) {
+    (client, ranks.join(rank(class, client, cost), NOW))
+}
+
+#[test]
+fn a_higher_class_goes_first_whoever_came_first() {
+    let mut ranks = Ranks::new();
+    ranks.set_floors(Floors::none());
+    let mut waiting: Vec<_> = [Priority::Batch, Priority::Low, Priority::High, Priority::Medium]
+        .map(|class| (class, ranks.join(rank(class, 1, 1), NOW)))
+        .into();
+    let order: Vec<Priority> = (0..4).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(order, Priority::ALL);
+}
+
+#[test]
+fn a_hundred_thousand_of_the_lowest_class_do_not_delay_the_highest() {
+    let mut ranks = Ranks::new();
+    let places: Vec<Place> =
+        (0..100_000).map(|n| ranks.join(rank(Priority::Batch, n % 7, 1), NOW)).collect();
+    let high = ranks.join(rank(Priority::High, 1, 1), NOW);
+    assert!(ranks.is_next(&high));
+    ranks.serve(high, NOW);
+    for place in places {
+        let _ = ranks.leave(place);
+    }
+    assert!(ranks.is_empty() && ranks.next_waker().is_none());
+    assert_eq!(ranks.slots.capacity(), 0, "an empty queue holds no memory");
+    assert!(ranks.classes.iter().all(|class| class.capacity() == 0));
+}
+
+#[test]
+fn every_class_gets_its_floor_beside_a_flood_of_the_highest() {
+    let mut ranks = Ranks::new();
+    let mut waiting: Vec<_> = Priority::ALL
+        .into_iter()
+        .flat_map(|class| (0..50).map(move |client| (class, client)))
+        .map(|(class, client)| (class, ranks.join(rank(class, client, 1), NOW)))
+        .collect();
+    let mut turns = [0_u32; 4];
+    for _ in 0..10_000 {
+        let class = serve(&mut ranks, &mut waiting);
+        turns[class.index()] += 1;
+        waiting.push((class, ranks.join(rank(class, 1, 1), NOW)));
+    }
+    for (got, floor) in turns.into_iter().zip([8500, 1000, 400, 100]) {
+        assert!(got.abs_diff(floor) <= 5, "{turns:?}");
+    }
+}
+
+#[test]
+fn a_greedy_client_takes_turns_with_a_modest_one() {
+    let mut ranks = Ranks::new();
+    let mut waiting: Vec<_> =
+        (0..1000).map(|_| joined(&mut ranks, Priority::Medium, 1, 1)).collect();
+    waiting.extend((0..3).map(|_| joined(&mut ranks, Priority::Medium, 2, 1)));
+    let order: Vec<u64> = (0..6).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(order, [1, 2, 1, 2, 1, 2]);
+}
+
+#[test]
+fn turns_are_shared_by_cost_and_not_by_number() {
+    let mut ranks = Ranks::new();
+    let mut waiting = Vec::new();
+    let mut served = [0_u64; 3];
+    for (client, cost) in [(0, 10), (1, 1), (2, 3)] {
+        waiting.extend((0..4000).map(|_| joined(&mut ranks, Priority::Low, client, cost)));
+    }
+    for _ in 0..3000 {
+        let client = serve(&mut ranks, &mut waiting);
+        served[usize::try_from(client).unwrap()] += [10, 1, 3][usize::try_from(client).unwrap()];
+    }
+    let (least, most) = (served.iter().min().unwrap(), served.iter().max().unwrap());
+    assert!(most - least <= 20, "{served:?}");
+}
+
+#[test]
+fn who_comes_and_goes_earns_nothing() {
+    let mut ranks = Ranks::new();
+    let mut waiting = vec![joined(&mut ranks, Priority::Low, 1, 1)];
+    for _ in 0..100 {
+        let place = ranks.join(rank(Priority::Low, 2, 1), NOW);
+        let _ = ranks.leave(place);
+    }
+    waiting.extend((0..4).map(|_| joined(&mut ranks, Priority::Low, 2, 1)));
+    waiting.extend((0..3).map(|_| joined(&mut ranks, Priority::Low, 1, 1)));
+    let order: Vec<u64> = (0..6).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(order, [1, 2, 1, 2, 1, 2]);
+}
+
+#[test]
+fn the_newest_goes_first_where_that_is_wanted() {
+    let mut ranks = Ranks::new();
+    ranks.set_newest_first(Priority::Low, true);
+    let mut waiting: Vec<_> =
+        (0..3).map(|n| (n, ranks.join(rank(Priority::Low, 1, 1), NOW))).collect();
+    let order: Vec<u64> = (0..3).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(order, [2, 1, 0]);
+}
+
+#[test]
+fn who_is_put_out_is_the_newest_and_only_has_to_leave() {
+    let mut ranks = Ranks::new();
+    let (old, new) =
+        (joined(&mut ranks, Priority::Batch, 1, 1).1, joined(&mut ranks, Priority::Batch, 2, 1).1);
+    ranks.park(&new, Waker::noop());
+    assert!(ranks.evict_newest(Priority::High).is_none());
+    assert!(ranks.evict_newest(Priority::Batch).is_some());
+    assert!(ranks.is_evicted(&new) && !ranks.is_evicted(&old));
+    assert_eq!(ranks.len_of(Priority::Batch), 1);
+    assert!(!ranks.leave(new) && ranks.is_next(&old) && ranks.leave(old));
+    assert_eq!(ranks.slots.capacity(), 0);
+}
+
+#[test]
+fn the_wait_is_foreseen_from_the_turns_that_a_class_has_had() {
+    let (mut ranks, second) = (Ranks::new(), Duration::from_secs(1));
+    let rank = rank(Priority::Low, 1, 1);
+    assert_eq!(ranks.wait_of(&rank), Duration::ZERO);
+    let mut now = NOW;
+    let mut places: VecDeque<Place> = (0..100).map(|_| ranks.join(rank, now)).collect();
+    for _ in 0..50 {
+        now = now + second;
+        ranks.serve(places.pop_front().unwrap(), now);
+    }
+    assert_eq!(ranks.wait_of(&rank), second * 51);
+    // A pause in which nobody waits is no slow service.
+    while let Some(place) = places.pop_front() {
+        let _ = ranks.leave(place);
+    }
+    now = now + second * 1000;
+    let place = ranks.join(rank, now);
+    ranks.serve(place, now + second);
+    assert_eq!(ranks.wait_of(&rank), second);
+}
+
+#[test]
+fn a_higher_class_takes_the_place_of_the_newest_of_the_lowest() {
+    let mut ranks = Ranks::new();
+    let low = ranks.join(rank(Priority::Low, 1, 1), NOW);
+    let batch = [1, 2].map(|client| ranks.join(rank(Priority::Batch, client, 1), NOW));
+    ranks.park(&batch[1], Waker::noop());
+    let mut evicted = None;
+    assert!(ranks.make_room(4, Priority::Batch, &mut evicted), "there is room");
+    assert!(!ranks.make_room(3, Priority::Batch, &mut evicted), "nobody is below");
+    assert!(ranks.make_room(3, Priority::Medium, &mut evicted) && evicted.is_some());
+    assert!(ranks.is_evicted(&batch[1]) && !ranks.is_evicted(&batch[0]));
+    assert!(ranks.make_room(2, Priority::High, &mut evicted) && ranks.is_evicted(&batch[0]));
+    assert!(!ranks.make_room(1, Priority::Low, &mut evicted) && !ranks.is_evicted(&low));
+    assert!(!ranks.make_room(0, Priority::High, &mut evicted), "nobody may wait at all");
+}
+
+/// Floors that come to a half or less.
+fn floors() -> impl Strategy<Value = Floors> {
+    prop::array::uniform3(0_u32..=166).prop_map(|[medium, low, batch]| {
+        let share = |permille: u32| Ratio::try_new("", f64::from(permille) / 1000.0).unwrap();
+        Floors::none().medium(share(medium)).low(share(low)).batch(share(batch))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// The bound that the page of [`Floors`] states, under arrivals of any kind.
+    #[test]
+    fn no_class_starves_beyond_its_bound(floors in floors(), seed: u64, crowd in 1..40_u64) {
+        let (random, mut ranks, mut waiting) = (Random::seeded(seed), Ranks::new(), Vec::new());
+        ranks.set_floors(floors.try_checked("floors").unwrap());
+        let mut waits = [0_u64; 4];
+        for _ in 0..300 {
+            for _ in 0..random.below(crowd).min(3 * u64::from(waiting.len() < 20)) {
+                let class = Priority::ALL[usize::try_from(random.below(4)).unwrap()];
+                waiting.push((class, ranks.join(rank(class, random.below(3), 1), NOW)));
+            }
+            if random.below(5) == 0 && !waiting.is_empty() {
+                let gone = usize::try_from(random.below(waiting.len() as u64)).unwrap();
+                let _ = ranks.leave(waiting.swap_remove(gone).1);
+            }
+            if waiting.is_empty() {
+                waits = [0; 4];
+                continue;
+            }
+            let served = serve(&mut ranks, &mut waiting);
+            for class in Priority::ALL {
+                let waited = &mut waits[class.index()];
+                *waited = if class == served || ranks.len_of(class) == 0 { 0 } else { *waited + 1 };
+                if let Some(longest) = floors.longest_wait(class) {
+                    prop_assert!(*waited <= longest, "{class:?} waits longer than {longest}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_serves_as_a_plain_round_of_deques_would(
+        steps in prop::collection::vec((0..10_u8, 0..4_usize, 0..4_u64), 1..200),
+    ) {
+        let mut ranks = Ranks::new();
+        ranks.set_floors(Floors::none());
+        // For each class the clients in the order of their turns, each with its requests.
+        let mut model: [VecDeque<(u64, VecDeque<u64>)>; 4] = Default::default();
+        let mut waiting: Vec<(u64, Place)> = Vec::new();
+        for (id, (step, class, client)) in steps.into_iter().enumerate() {
+            let id = id as u64;
+            if step < 5 {
+                waiting.push((id, ranks.join(rank(Priority::ALL[class], client, 1), NOW)));
+                match model[class].iter_mut().find(|(known, _)| *known == client) {
+                    Some((_, requests)) => requests.push_back(id),
+                    None => model[class].push_back((client, [id].into())),
+                }
+            } else if step < 8 && !waiting.is_empty() {
+                let round = model.iter_mut().find(|round| !round.is_empty()).unwrap();
+                let (client, mut requests) = round.pop_front().unwrap();
+                let expected = requests.pop_front().unwrap();
+                if !requests.is_empty() {
+                    round.push_back((client, requests));
+                }
+                prop_assert_eq!(serve(&mut ranks, &mut waiting), expected);
+            } else if !waiting.is_empty() {
+                let (gone, place) = waiting.swap_remove(usize::from(step) % waiting.len());
+                let was_next = ranks.is_next(&place);
+                prop_assert_eq!(ranks.leave(place), was_next);
+                for round in &mut model {
+                    for (_, requests) in round.iter_mut() {
+                        requests.retain(|id| *id != gone);
+                    }
+                    round.retain(|(_, requests)| !requests.is_empty());
+                }
+            }
+            prop_assert_eq!(ranks.len() as usize, waiting.len());
+        }
+    }
+}
