@@ -4,13 +4,12 @@ use std::task::Waker;
 
 const NONE: u32 = u32::MAX;
 
-/// A line of waiting callers: first come, first served within a class, and O(1) to leave from
-/// anywhere.
+/// A line of waiting callers: first come, first served, and O(1) to leave from anywhere.
 ///
-/// It is plain data, kept under the lock of whatever the callers wait for. Only the first of a
-/// class asks whether it may go on, so an opening wakes one caller and not the whole line; whoever
-/// leaves from the front is handed the waker of its successor, to be woken outside of the lock.
-/// Which class goes first is for the owner to say.
+/// It is plain data, kept under the lock of whatever the callers wait for. Only the first asks
+/// whether it may go on, so an opening wakes one caller and not the whole line; whoever leaves from
+/// the front is handed the waker of its successor, to be woken outside of the lock. Where callers
+/// differ in rank there are [`Ranks`](crate::ranks::Ranks).
 ///
 /// Memory grows with the callers that wait at one time, and is given back when the line is empty.
 ///
@@ -23,24 +22,11 @@ const NONE: u32 = u32::MAX;
 /// line.leave(first);
 /// assert!(line.is_first(&second));
 /// # line.leave(second);
-///
-/// let mut line = Line::<2>::with_classes();
-/// let (low, high) = (line.join_class(1), line.join_class(0));
-/// assert!(line.is_first(&low) && line.is_first(&high));
-/// assert_eq!((line.len(), line.len_of(0)), (2, 1));
-/// # line.leave(low);
-/// # line.leave(high);
 /// ```
 #[derive(Debug)]
-pub struct Line<const CLASSES: usize = 1> {
+pub struct Line {
     slots: Vec<Slot>,
     free: u32,
-    len: u32,
-    ends: [Ends; CLASSES],
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Ends {
     first: u32,
     last: u32,
     len: u32,
@@ -51,7 +37,6 @@ struct Slot {
     waker: Option<Waker>,
     previous: u32,
     next: u32,
-    class: usize,
 }
 
 /// A caller's place in a [`Line`]. It must be given back to [`Line::leave`].
@@ -59,7 +44,6 @@ struct Slot {
 #[must_use = "a place that is not given back blocks the line"]
 pub struct Place {
     slot: u32,
-    class: usize,
 }
 
 impl Default for Line {
@@ -69,34 +53,10 @@ impl Default for Line {
 }
 
 impl Line {
-    /// An empty line with one class.
+    /// An empty line.
     #[must_use]
     pub const fn new() -> Self {
-        Self::with_classes()
-    }
-
-    /// Takes the last place.
-    ///
-    /// # Panics
-    ///
-    /// With 2^32 callers in line; their memory would be gone long before.
-    pub fn join(&mut self) -> Place {
-        self.join_class(0)
-    }
-
-    /// The waker of the first in line, when there may be room for it.
-    #[must_use = "the first caller has to be woken"]
-    pub fn first_waker(&mut self) -> Option<Waker> {
-        self.first_waker_of(0)
-    }
-}
-
-impl<const CLASSES: usize> Line<CLASSES> {
-    /// An empty line with a number of classes.
-    #[must_use]
-    pub const fn with_classes() -> Self {
-        let nobody = Ends { first: NONE, last: NONE, len: 0 };
-        Self { slots: Vec::new(), free: NONE, len: 0, ends: [nobody; CLASSES] }
+        Self { slots: Vec::new(), free: NONE, first: NONE, last: NONE, len: 0 }
     }
 
     /// How many callers wait.
@@ -105,30 +65,20 @@ impl<const CLASSES: usize> Line<CLASSES> {
         self.len
     }
 
-    /// How many callers of a class wait.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such class.
-    #[must_use]
-    pub const fn len_of(&self, class: usize) -> u32 {
-        self.ends[class].len
-    }
-
     /// Whether nobody waits.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Takes the last place of a class.
+    /// Takes the last place.
     ///
     /// # Panics
     ///
-    /// When there is no such class, and with 2^32 callers in line.
-    pub fn join_class(&mut self, class: usize) -> Place {
-        let last = self.ends[class].last;
-        let new = Slot { waker: None, previous: last, next: NONE, class };
+    /// With 2^32 callers in line; their memory would be gone long before.
+    pub fn join(&mut self) -> Place {
+        let last = self.last;
+        let new = Slot { waker: None, previous: last, next: NONE };
         let slot = if self.free == NONE {
             self.slots.push(new);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 callers wait")
@@ -139,19 +89,18 @@ impl<const CLASSES: usize> Line<CLASSES> {
             slot
         };
         match last {
-            NONE => self.ends[class].first = slot,
+            NONE => self.first = slot,
             last => self.at(last).next = slot,
         }
-        self.ends[class].last = slot;
-        self.ends[class].len += 1;
+        self.last = slot;
         self.len += 1;
-        Place { slot, class }
+        Place { slot }
     }
 
-    /// Whether nobody of its class stands before this place.
+    /// Whether nobody stands before this place.
     #[must_use]
     pub const fn is_first(&self, place: &Place) -> bool {
-        self.ends[place.class].first == place.slot
+        self.first == place.slot
     }
 
     /// Leaves word whom to wake; the last word counts.
@@ -162,50 +111,37 @@ impl<const CLASSES: usize> Line<CLASSES> {
         }
     }
 
-    /// Gives a place back. If it was the first, the waker of the next in its class is returned.
+    /// Gives a place back. If it was the first, the waker of the next is returned.
     #[must_use = "the next caller has to be woken"]
-    pub fn leave(&mut self, place: Place) -> Option<Waker> {
-        let class = place.class;
-        if self.remove(place) { self.first_waker_of(class) } else { None }
-    }
-
-    /// Gives a place back without a word to the next, and says whether it was the first.
     #[allow(clippy::needless_pass_by_value, reason = "a place is given back once")]
-    pub fn remove(&mut self, place: Place) -> bool {
-        let Place { slot, class } = place;
-        let was_first = self.ends[class].first == slot;
+    pub fn leave(&mut self, place: Place) -> Option<Waker> {
+        let was_first = self.is_first(&place);
         let (previous, next) = {
-            let slot = self.at(slot);
-            debug_assert_eq!(slot.class, class, "a place belongs to one line");
+            let slot = self.at(place.slot);
             slot.waker = None;
             (slot.previous, slot.next)
         };
         match previous {
-            NONE => self.ends[class].first = next,
+            NONE => self.first = next,
             previous => self.at(previous).next = next,
         }
         match next {
-            NONE => self.ends[class].last = previous,
+            NONE => self.last = previous,
             next => self.at(next).previous = previous,
         }
-        self.at(slot).next = self.free;
-        self.free = slot;
-        self.ends[class].len -= 1;
+        self.at(place.slot).next = self.free;
+        self.free = place.slot;
         self.len -= 1;
         if self.len == 0 {
-            *self = Self::with_classes();
+            *self = Self::new();
         }
-        was_first
+        if was_first { self.first_waker() } else { None }
     }
 
-    /// The waker of the first in a class, when there may be room for it.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such class.
+    /// The waker of the first in line, when there may be room for it.
     #[must_use = "the first caller has to be woken"]
-    pub fn first_waker_of(&mut self, class: usize) -> Option<Waker> {
-        match self.ends[class].first {
+    pub fn first_waker(&mut self) -> Option<Waker> {
+        match self.first {
             NONE => None,
             first => self.at(first).waker.take(),
         }
@@ -241,33 +177,6 @@ mod tests {
                 prop_assert_eq!(line.len() as usize, model.len());
                 for (index, (_, place)) in model.iter().enumerate() {
                     prop_assert_eq!(line.is_first(place), index == 0);
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1000))]
-
-        #[test]
-        fn each_class_behaves_like_a_deque(
-            steps in prop::collection::vec((0_u8..=9, 0..3_usize), 1..200),
-        ) {
-            let mut line = Line::<3>::with_classes();
-            let mut model: [VecDeque<Place>; 3] = Default::default();
-            for (step, class) in steps {
-                if step < 5 || model[class].is_empty() {
-                    model[class].push_back(line.join_class(class));
-                } else {
-                    let index = usize::from(step) % model[class].len();
-                    let place = model[class].remove(index).unwrap();
-                    prop_assert_eq!(line.remove(place), index == 0);
-                }
-                for (class, places) in model.iter().enumerate() {
-                    prop_assert_eq!(line.len_of(class) as usize, places.len());
-                    for (index, place) in places.iter().enumerate() {
-                        prop_assert_eq!(line.is_first(place), index == 0);
-                    }
                 }
             }
         }
