@@ -122,7 +122,9 @@ fn a_time_window_reads_what_lies_in_it() {
 fn a_burst_and_the_same_calls_spread_over_the_window_decide_alike() {
     for failures in 0..=30 {
         let phases = [0, 300].map(|gap_in_millis| {
-            let mut circuit = Circuit::new(Settings::default());
+            // No rest is over while the calls last.
+            let rest = Rest { nominal: 100 * SECOND, ..Rest::default() };
+            let mut circuit = Circuit::new(Settings { rest, ..Settings::default() });
             for n in 0..30 {
                 let verdict = if n < failures { Verdict::fault() } else { Verdict::Success };
                 let now = START + Duration::from_millis(n * gap_in_millis);
