@@ -139,9 +139,36 @@ impl Ranks {
     /// How long a newcomer would wait, by the time between turns that its class has lately had;
     /// zero as long as that is not known.
     #[must_use]
-    pub const fn wait_of(&self, rank: &Rank) -> Duration {
+    pub fn wait_of(&self, rank: &Rank) -> Duration {
         let class = &self.classes[rank.class.index()];
-        class.pace.time_for(class.cost + rank.cost as u64)
+        class.pace.time_for(class.cost_ahead(rank.client, rank.cost))
+    }
+
+    /// Whether a newcomer may join where `most` of each class may wait.
+    ///
+    /// A client may take as many places as are free, and no more, so a greedy one fills half of
+    /// them and leaves room for who comes next (Choudhury and Hahne, "Dynamic Queue Length
+    /// Thresholds for Shared-Memory Packet Switches", 1998). Requests without a client may take
+    /// all.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Key, clock::Nanos, ranks::{Rank, Ranks}};
+    ///
+    /// let (mut ranks, greedy) = (Ranks::new(), Rank { client: Some(Key::of("a")), ..Rank::default() });
+    /// let mut places = Vec::new();
+    /// while ranks.has_room(&greedy, 100) {
+    ///     places.push(ranks.join(greedy, Nanos::ZERO));
+    /// }
+    /// assert_eq!(ranks.len(), 50);
+    /// assert!(ranks.has_room(&Rank { client: Some(Key::of("b")), ..Rank::default() }, 100));
+    /// # for place in places { ranks.leave(place); }
+    /// ```
+    #[must_use]
+    pub fn has_room(&self, rank: &Rank, most: u32) -> bool {
+        let class = &self.classes[rank.class.index()];
+        let free = most.saturating_sub(class.len);
+        let own = if rank.client.is_some() { class.len_of(rank.client) } else { 0 };
+        own < free
     }
 
     /// Takes a place.

@@ -25,6 +25,8 @@ pub(super) struct Slot {
 pub(super) struct Flow {
     client: Option<Key>,
     waiting: List,
+    len: u32,
+    cost: u64,
     /// How much of its share is left.
     deficit: u64,
     /// Whether it has got its share of the present round.
@@ -114,6 +116,23 @@ impl Class {
         self.arrivals.last
     }
 
+    /// How many of a client's requests wait.
+    pub(super) fn len_of(&self, client: Option<Key>) -> u32 {
+        self.clients.get(&client).map_or(0, |flow| self.flows.get(*flow).len)
+    }
+
+    /// The cost of what a newcomer would wait for, itself included: at the most one of its own size
+    /// for every other client and request of its own before it.
+    pub(super) fn cost_ahead(&self, client: Option<Key>, cost: u32) -> u64 {
+        let (known, clients) = (self.clients.get(&client), self.clients.len() as u64);
+        let (own, clients) = match known {
+            Some(flow) => (self.flows.get(*flow).cost, clients),
+            None => (0, clients + 1),
+        };
+        let cost = u64::from(cost);
+        self.cost.min((own + cost).saturating_mul(clients)) + cost
+    }
+
     pub(super) fn join(&mut self, slots: &mut Slab<Slot>, number: u32, client: Option<Key>) {
         let cost = u64::from(slots.get(number).cost);
         self.quantum = self.quantum.max(cost);
@@ -122,9 +141,10 @@ impl Class {
             None => self.begin_flow(client),
         };
         slots.at(number).flow = flow;
-        let mut waiting = self.flows.get(flow).waiting;
-        waiting.push::<IN_FLOW, _>(slots, number);
-        self.flows.at(flow).waiting = waiting;
+        let joined = self.flows.at(flow);
+        joined.waiting.push::<IN_FLOW, _>(slots, number);
+        joined.len += 1;
+        joined.cost += cost;
         self.arrivals.push::<IN_CLASS, _>(slots, number);
         self.len += 1;
         self.cost += cost;
@@ -134,17 +154,18 @@ impl Class {
     /// Takes a request out; `served` says that it had its turn.
     pub(super) fn take_out(&mut self, slots: &mut Slab<Slot>, number: u32, served: bool) {
         let (flow, cost) = (slots.get(number).flow, u64::from(slots.get(number).cost));
-        let mut waiting = self.flows.get(flow).waiting;
-        waiting.unlink::<IN_FLOW, _>(slots, number);
-        self.flows.at(flow).waiting = waiting;
+        let left = self.flows.at(flow);
+        left.waiting.unlink::<IN_FLOW, _>(slots, number);
+        left.len -= 1;
+        left.cost -= cost;
+        if served {
+            left.deficit = left.deficit.saturating_sub(cost);
+        }
+        let is_over = left.len == 0;
         self.arrivals.unlink::<IN_CLASS, _>(slots, number);
         self.len -= 1;
         self.cost -= cost;
-        if served {
-            let deficit = &mut self.flows.at(flow).deficit;
-            *deficit = deficit.saturating_sub(cost);
-        }
-        if waiting.is_empty() {
+        if is_over {
             self.end_flow(flow);
         }
         self.settle(slots);
@@ -154,6 +175,8 @@ impl Class {
         let flow = self.flows.insert(Flow {
             client,
             waiting: List::EMPTY,
+            len: 0,
+            cost: 0,
             deficit: 0,
             paid: false,
             in_round: Links::NOWHERE,
