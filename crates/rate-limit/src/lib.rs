@@ -1,1 +1,6 @@
 //! Limits the rate of requests.
+
+pub mod gate;
+mod quota;
+
+pub use self::quota::Quota;
