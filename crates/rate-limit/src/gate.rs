@@ -22,10 +22,17 @@
 //! assert!(gate.take(soon, 1).is_ok());
 //! ```
 
+mod bucket;
 mod cell;
+mod counter;
+mod fixed;
 mod gcra;
+mod log;
+mod rule;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -34,19 +41,51 @@ use std::{
 
 use tower_ballast_core::clock::Nanos;
 
-use self::gcra::Gcra;
+use self::{
+    bucket::Bucket,
+    counter::Counter,
+    fixed::Fixed,
+    gcra::Gcra,
+    log::Log,
+    rule::{Brain, Locked, Rule},
+    warm::WarmUp,
+};
 use crate::Quota;
 
 /// How a quota is kept.
+///
+/// | | at once after a rest | within any one period | memory | |
+/// |---|---|---|---|---|
+/// | [`Gcra`](Self::Gcra) | the burst | burst + count | 64 bytes | one atomic operation |
+/// | [`TokenBucket`](Self::TokenBucket) | the burst | burst + count | 112 bytes | a short lock |
+/// | [`FixedWindow`](Self::FixedWindow) | the count | 2 x count | 64 bytes | one atomic operation |
+/// | [`SlidingCounter`](Self::SlidingCounter) | the count | 2 x count at worst | 80 bytes | a short lock |
+/// | [`SlidingLog`](Self::SlidingLog) | the count | the count | at most 128 KiB | a short lock |
+/// | [`Pacing`](Self::Pacing) | one | count + 1 | 64 bytes | one atomic operation |
+/// | [`WarmUp`](Self::WarmUp) | one | count + 1 | 72 bytes | a short lock |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// The generic cell rate algorithm: after a rest the burst at once, then an even pace. One atomic
-    /// operation.
+    /// The generic cell rate algorithm (ITU-T I.371): after a rest the burst at once, then an even
+    /// pace. Its interval is in whole nanoseconds, rounded up: at a million a second the rate may be
+    /// 0.1 % below the quota, never above.
     #[default]
     Gcra,
+    /// As [`Gcra`](Self::Gcra), without rounding: exact at any rate.
+    TokenBucket,
+    /// The count in each window, and windows lie side by side. Simple to explain; twice the count
+    /// passes around the border of two windows.
+    FixedWindow,
+    /// The count in a window that slides by estimate: what passed in the window before counts as if it
+    /// had come evenly. It can be reserved up to the end of the next window.
+    SlidingCounter,
+    /// The count in a window that slides exactly. Above a count of 4096 it keeps moments to a 4096th of
+    /// the period, rounded up.
+    SlidingLog,
     /// An even pace and never two at once. What costs more than one keeps the next waiting for longer.
     Pacing,
+    /// An even pace that is three times slower after a rest, and quickens to the quota within so long.
+    WarmUp(Duration),
 }
 
 /// Why not now.
@@ -83,6 +122,7 @@ pub struct Gate {
 #[derive(Debug)]
 enum Kind {
     Gcra(Gcra),
+    Other(Box<dyn Rule>),
 }
 
 impl Gate {
@@ -92,6 +132,11 @@ impl Gate {
         let kind = match algorithm {
             Algorithm::Gcra => Kind::Gcra(Gcra::new(quota)),
             Algorithm::Pacing => Kind::Gcra(Gcra::pacing(quota)),
+            Algorithm::FixedWindow => Kind::Other(Box::new(Fixed::new(quota))),
+            Algorithm::TokenBucket => locked(Bucket::new(quota)),
+            Algorithm::SlidingCounter => locked(Counter::new(quota)),
+            Algorithm::SlidingLog => locked(Log::new(quota)),
+            Algorithm::WarmUp(warming) => locked(WarmUp::new(quota, warming)),
         };
         Self { kind, quota: Mutex::new(quota) }
     }
@@ -105,50 +150,60 @@ impl Gate {
     pub fn take(&self, now: Nanos, cost: u32) -> Result<(), Later> {
         match &self.kind {
             Kind::Gcra(gcra) => gcra.take(now, cost),
+            Kind::Other(rule) => rule.take(now, cost),
         }
     }
 
-    /// Takes so much of the quota in advance, and says for when; no two get the same. `None` if that
-    /// were later than `horizon` from now, or never.
+    /// Takes so much of the quota in advance, and says for when. Who asks later goes behind. `None` if
+    /// that were later than `horizon` from now, or never.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_ballast_core::{clock::Nanos, count};
+    /// use tower_ballast_rate_limit::{Quota, gate::{Algorithm, Gate}};
+    ///
+    /// let gate = Gate::new(Algorithm::Gcra, Quota::per_second(count::<2>()).burst(count::<1>()));
+    /// let (now, second) = (Nanos::from_nanos(5), Duration::from_secs(1));
+    /// assert_eq!(gate.reserve(now, 1, second), Some(now));
+    /// assert_eq!(gate.reserve(now, 1, second), Some(now + Duration::from_millis(500)));
+    /// assert_eq!(gate.reserve(now, 1, second), Some(now + Duration::from_secs(1)));
+    /// assert_eq!(gate.reserve(now, 1, second), None);
+    /// ```
     #[must_use = "what was reserved has to be used at its moment or given back"]
     pub fn reserve(&self, now: Nanos, cost: u32, horizon: Duration) -> Option<Nanos> {
-        match &self.kind {
-            Kind::Gcra(gcra) => gcra.reserve(now, cost, horizon),
-        }
+        self.rule().reserve(now, cost, horizon)
     }
 
     /// Gives back what was taken at the moment `taken`, or reserved for it. No more is ever left than
-    /// the burst.
-    pub fn give_back(&self, _taken: Nanos, cost: u32) {
-        match &self.kind {
-            Kind::Gcra(gcra) => gcra.give_back(cost),
-        }
+    /// after a rest.
+    ///
+    /// The algorithms with a pace give it to whoever comes next. Windows give back only what still
+    /// counts in them, and fixed ones only in the last window of which anything was taken.
+    pub fn give_back(&self, taken: Nanos, cost: u32) {
+        self.rule().give_back(taken, cost);
     }
 
     /// Takes so much whether it is there or not. What was not there is owed, and whoever comes next
-    /// waits for it.
+    /// waits for it. A window that slides forgets what is owed when it has passed.
     pub fn charge(&self, now: Nanos, cost: u32) {
-        match &self.kind {
-            Kind::Gcra(gcra) => gcra.charge(now, cost),
-        }
+        self.rule().charge(now, cost);
     }
 
-    /// Another quota from now on. What is left stays left, as much as the new burst holds, and what
-    /// is owed stays owed.
+    /// Another quota from now on.
+    ///
+    /// With a pace, what is left stays left, as much as the new burst holds, and what is owed stays
+    /// owed. With windows, what has passed still counts.
     pub fn configure(&self, now: Nanos, quota: Quota) {
+        // Held meanwhile, so that of two changes the same one is last in both places.
         let mut current = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
-        match &self.kind {
-            Kind::Gcra(gcra) => gcra.configure(now, quota),
-        }
+        self.rule().configure(now, quota);
         *current = quota;
     }
 
     /// What is left now.
     #[must_use]
     pub fn standing(&self, now: Nanos) -> Standing {
-        match &self.kind {
-            Kind::Gcra(gcra) => gcra.standing(now),
-        }
+        self.rule().standing(now)
     }
 
     /// The present quota.
@@ -156,4 +211,15 @@ impl Gate {
     pub fn quota(&self) -> Quota {
         *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn rule(&self) -> &dyn Rule {
+        match &self.kind {
+            Kind::Gcra(gcra) => gcra,
+            Kind::Other(rule) => &**rule,
+        }
+    }
+}
+
+fn locked(brain: impl Brain + 'static) -> Kind {
+    Kind::Other(Box::new(Locked::new(brain)))
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tower_ballast_core::clock::{Nanos, nanos_in};
 
-use super::{Later, Standing, cell::Cell};
+use super::{Later, Standing, cell::Cell, rule::Rule};
 use crate::quota::{LONGEST, Quota};
 
 /// The generic cell rate algorithm: one moment, the theoretical arrival time, by which all that
@@ -27,53 +27,6 @@ impl Gcra {
         Self { arrival: Cell::new(paced(settings(quota, LONGEST))), patient: true }
     }
 
-    #[inline]
-    pub(super) fn take(&self, now: Nanos, cost: u32) -> Result<(), Later> {
-        let now = now.as_nanos();
-        self.arrival.update(|arrival, settings| {
-            let (slot, next) = self.slot(arrival, settings, now, cost).ok_or(Later::Never)?;
-            if slot > now { Err(Later::At(Nanos::from_nanos(slot))) } else { Ok((next, ())) }
-        })
-    }
-
-    pub(super) fn reserve(&self, now: Nanos, cost: u32, horizon: Duration) -> Option<Nanos> {
-        let (now, latest) = (now.as_nanos(), (now + horizon).as_nanos());
-        let reserved = self.arrival.update(|arrival, settings| {
-            let (slot, next) = self.slot(arrival, settings, now, cost).ok_or(())?;
-            if slot > latest { Err(()) } else { Ok((next, slot)) }
-        });
-        reserved.ok().map(Nanos::from_nanos)
-    }
-
-    pub(super) fn give_back(&self, cost: u32) {
-        self.move_arrival(|arrival, interval| arrival.saturating_sub(weight(interval, cost)));
-    }
-
-    pub(super) fn charge(&self, now: Nanos, cost: u32) {
-        self.move_arrival(|arrival, interval| {
-            arrival.max(now.as_nanos()).saturating_add(weight(interval, cost))
-        });
-    }
-
-    pub(super) fn configure(&self, now: Nanos, quota: Quota) {
-        let change = |[interval, _]: [u64; 2]| {
-            let settings = settings(quota, interval);
-            if self.patient { paced(settings) } else { settings }
-        };
-        self.arrival.configure(change, |arrival, old, new| carried(arrival, old, new, now));
-    }
-
-    pub(super) fn standing(&self, now: Nanos) -> Standing {
-        let (arrival, [interval, burst]) = self.arrival.read();
-        let left = burst.saturating_sub(arrival.saturating_sub(now.as_nanos()));
-        let whole = |nanos: u64| u32::try_from(nanos / interval).unwrap_or(u32::MAX);
-        Standing {
-            limit: whole(burst),
-            remaining: whole(left),
-            full_at: now.max(Nanos::from_nanos(arrival)),
-        }
-    }
-
     /// When so much may pass, and the arrival time after it; nothing if it never may.
     #[inline]
     fn slot(
@@ -96,6 +49,55 @@ impl Gcra {
     fn move_arrival(&self, step: impl Fn(u64, u64) -> u64) {
         let moved = |arrival, [interval, _]: [u64; 2]| Some((step(arrival, interval), ()));
         let _always = self.arrival.update(|arrival, settings| moved(arrival, settings).ok_or(()));
+    }
+}
+
+impl Rule for Gcra {
+    #[inline]
+    fn take(&self, now: Nanos, cost: u32) -> Result<(), Later> {
+        let now = now.as_nanos();
+        self.arrival.update(|arrival, settings| {
+            let (slot, next) = self.slot(arrival, settings, now, cost).ok_or(Later::Never)?;
+            if slot > now { Err(Later::At(Nanos::from_nanos(slot))) } else { Ok((next, ())) }
+        })
+    }
+
+    fn reserve(&self, now: Nanos, cost: u32, horizon: Duration) -> Option<Nanos> {
+        let (now, latest) = (now.as_nanos(), (now + horizon).as_nanos());
+        let reserved = self.arrival.update(|arrival, settings| {
+            let (slot, next) = self.slot(arrival, settings, now, cost).ok_or(())?;
+            if slot > latest { Err(()) } else { Ok((next, slot)) }
+        });
+        reserved.ok().map(Nanos::from_nanos)
+    }
+
+    fn give_back(&self, _taken: Nanos, cost: u32) {
+        self.move_arrival(|arrival, interval| arrival.saturating_sub(weight(interval, cost)));
+    }
+
+    fn charge(&self, now: Nanos, cost: u32) {
+        self.move_arrival(|arrival, interval| {
+            arrival.max(now.as_nanos()).saturating_add(weight(interval, cost))
+        });
+    }
+
+    fn configure(&self, now: Nanos, quota: Quota) {
+        let change = |[interval, _]: [u64; 2]| {
+            let settings = settings(quota, interval);
+            if self.patient { paced(settings) } else { settings }
+        };
+        self.arrival.configure(change, |arrival, old, new| carried(arrival, old, new, now));
+    }
+
+    fn standing(&self, now: Nanos) -> Standing {
+        let (arrival, [interval, burst]) = self.arrival.read();
+        let left = burst.saturating_sub(arrival.saturating_sub(now.as_nanos()));
+        let whole = |nanos: u64| u32::try_from(nanos / interval).unwrap_or(u32::MAX);
+        Standing {
+            limit: whole(burst),
+            remaining: whole(left),
+            full_at: now.max(Nanos::from_nanos(arrival)),
+        }
     }
 }
 
