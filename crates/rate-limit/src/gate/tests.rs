@@ -17,7 +17,7 @@ const ALL: [Algorithm; 7] = [
     Algorithm::SlidingCounter,
     Algorithm::SlidingLog,
     Algorithm::Pacing,
-    Algorithm::WarmUp(Duration::from_nanos(5_000)),
+    Algorithm::WarmUp(Duration::from_micros(5)),
 ];
 
 fn algorithms() -> impl Strategy<Value = Algorithm> {
