@@ -10,7 +10,7 @@
 //! | time | [`clock`], [`Deadline`] |
 //! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`], [`Discard`] |
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
-//! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`] |
+//! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`], [`Standing`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
 //! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`Readiness`], [`Random`] |
 //!
@@ -52,6 +52,7 @@ mod rejected;
 mod replay;
 mod reporter;
 mod spread;
+mod standing;
 mod sync;
 mod value;
 mod verdict;
@@ -79,6 +80,7 @@ pub use self::{
     replay::{ByClone, Replay},
     reporter::Reporter,
     spread::{Lease, Spread},
+    standing::{Standing, Standings},
     value::{Invalid, Multiplier, Ratio, count},
     verdict::{ByResult, Classify, FailureKind, RetryAfter, Retryable, Verdict, judge},
 };
