@@ -1,15 +1,19 @@
 //! What layers may know of an HTTP request.
 
+use std::fmt;
+
 use http::{HeaderName, HeaderValue};
 use tower_ballast_core::{Attempt, Deadline, Facts, Key, Mark, Priority, clock};
 
-use crate::{HttpRequest, grpc, retry_after::number};
+use crate::{HttpRequest, client::Identity, grpc, retry_after::number};
 
 /// Knows of an HTTP request what its extensions say, and leaves marks there.
 ///
 /// A [`Deadline`], [`Priority`], [`Key`] or [`Attempt`] among the extensions is read by every
 /// layer that is given these facts. Nothing is read from header fields, which clients can forge,
 /// until the sender is [trusted](HttpFacts::trusted_sender).
+///
+/// Whose request it is, where no extension says so, tells a [`client`](HttpFacts::client).
 ///
 /// Whether a request may be repeated is not known here: use [`Idempotent`](crate::Idempotent) to
 /// go by method and `Idempotency-Key`, or add a rule of your own to these facts with
@@ -30,20 +34,28 @@ use crate::{HttpRequest, grpc, retry_after::number};
 /// request.extensions_mut().insert(Priority::Batch);
 /// assert_eq!(HttpFacts::new().trusted_sender().priority(&request), Some(Priority::Batch));
 /// ```
-#[derive(Debug, Clone)]
-pub struct HttpFacts {
+#[derive(Clone)]
+pub struct HttpFacts<C = ()> {
     trusted: bool,
     priority: HeaderName,
     grpc: bool,
+    client: C,
 }
 
 impl HttpFacts {
     /// Reads and writes extensions, and trusts no header field.
     #[must_use]
     pub const fn new() -> Self {
-        Self { trusted: false, priority: HeaderName::from_static("priority"), grpc: false }
+        Self {
+            trusted: false,
+            priority: HeaderName::from_static("priority"),
+            grpc: false,
+            client: (),
+        }
     }
+}
 
+impl<C> HttpFacts<C> {
     /// Your word that whoever sends the requests is one of your own: a `grpc-timeout` field then
     /// sets the deadline and a priority field the priority, where extensions do not.
     #[must_use]
@@ -72,6 +84,23 @@ impl HttpFacts {
         self
     }
 
+    /// Whose request it is, where no [`Key`] among the extensions says so: by address, token or
+    /// field, or by a closure `Fn(&R) -> Option<Key>`. Default: nobody's.
+    ///
+    /// ```
+    /// use tower_ballast_core::Facts;
+    /// use tower_ballast_http::{ClientIp, HttpFacts, PeerAddr};
+    ///
+    /// let known = HttpFacts::new().client(ClientIp::trusting_hops(1));
+    /// let mut request = http::Request::get("/").header("x-forwarded-for", "192.0.2.7").body(()).unwrap();
+    /// request.extensions_mut().insert(PeerAddr("10.0.0.1:40000".parse().unwrap()));
+    /// assert!(known.key(&request).is_some());
+    /// ```
+    #[must_use]
+    pub fn client<D>(self, client: D) -> HttpFacts<D> {
+        HttpFacts { trusted: self.trusted, priority: self.priority, grpc: self.grpc, client }
+    }
+
     fn extension<T: Copy + Send + Sync + 'static>(request: &impl HttpRequest) -> Option<T> {
         request.extensions()?.get().copied()
     }
@@ -91,7 +120,7 @@ impl Default for HttpFacts {
     }
 }
 
-impl<R: HttpRequest> Facts<R> for HttpFacts {
+impl<R: HttpRequest, C: Identity<R>> Facts<R> for HttpFacts<C> {
     fn deadline(&self, request: &R) -> Option<Deadline> {
         // A timeout in a field is relative, so the moment it was turned into goes before it.
         Self::extension(request).or_else(|| {
@@ -106,7 +135,7 @@ impl<R: HttpRequest> Facts<R> for HttpFacts {
     }
 
     fn key(&self, request: &R) -> Option<Key> {
-        Self::extension(request)
+        Self::extension(request).or_else(|| self.client.key(request))
     }
 
     fn attempt(&self, request: &R) -> Option<Attempt> {
@@ -122,6 +151,16 @@ impl<R: HttpRequest> Facts<R> for HttpFacts {
         if self.grpc && grpc::is_grpc(request.headers()) {
             write_grpc_fields(request, mark);
         }
+    }
+}
+
+impl<C> fmt::Debug for HttpFacts<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFacts")
+            .field("trusted", &self.trusted)
+            .field("priority", &self.priority)
+            .field("grpc", &self.grpc)
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,6 +19,7 @@
 //! | answering in place of errors | [`RespondLayer`] |
 //! | what an outcome means | [`HttpClassify`] |
 //! | what may be known of a request | [`HttpFacts`], and [`Idempotent`] for retries |
+//! | whose request it is | [`ClientIp`], [`ClientToken`], [`ClientField`], or an [`Identity`] of your own |
 //! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
 //! | reading a discarded response to its end | [`HttpDrain`]; `ReqwestDrain` for reqwest |
 //! | `Retry-After` | [`read_retry_after`], [`write_retry_after`] |
@@ -66,6 +67,7 @@
 //! `ReqwestReplay` and `ReqwestDrain`.
 
 mod classify;
+mod client;
 mod drain;
 mod facts;
 mod grpc;
@@ -82,6 +84,7 @@ mod view;
 pub use self::reqwest_types::{ReqwestDrain, ReqwestReplay};
 pub use self::{
     classify::HttpClassify,
+    client::{Cidr, ClientField, ClientIp, ClientToken, Identity, PeerAddr},
     drain::{DrainFuture, HttpDrain},
     facts::HttpFacts,
     idempotent::Idempotent,

@@ -16,7 +16,9 @@ use http_body::Body;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast_core::{Attempt, Facts, Mark, Reason, Rejected, Replay, RetryAfter};
-use tower_ballast_http::{HttpFacts, HttpReplay, RespondLayer};
+use tower_ballast_http::{
+    Cidr, ClientIp, ClientToken, HttpFacts, HttpReplay, PeerAddr, RespondLayer,
+};
 
 #[test]
 fn a_request_without_fields_or_body_is_kept_for_nothing() {
@@ -69,6 +71,25 @@ fn the_first_mark_makes_three_allocations_and_the_next_of_its_kind_one() {
     let mark = Mark::Attempt(Attempt::number(1));
     assert_eq!(count(|| HttpFacts::new().mark(&mut request, mark)), 3);
     assert_eq!(count(|| HttpFacts::new().mark(&mut request, mark)), 1);
+}
+
+#[test]
+fn a_client_is_found_for_nothing() {
+    let peer = PeerAddr("10.0.0.1:40000".parse().unwrap());
+    let request = |name, line: &str| {
+        let request = Request::get("/").header(name, line).extension(peer);
+        request.body(()).unwrap()
+    };
+    let listed = request("x-forwarded-for", "6.6.6.6, 2001:db8::7, 10.0.0.2");
+    let forwarded = request("forwarded", "for=6.6.6.6;host=\"a\\\"\", for=\"[2001:db8::7]:80\"");
+    let bearer = request("authorization", "Bearer abc");
+    let hops = HttpFacts::new().client(ClientIp::trusting_hops(2));
+    let networks = HttpFacts::new().client(ClientIp::trusting(Cidr::PRIVATE));
+    let standard = HttpFacts::new().client(ClientIp::trusting_hops(1).forwarded());
+    let token = HttpFacts::new().client(ClientToken::new());
+    assert!(hops.key(&listed).is_some());
+    assert_eq!(count(|| (hops.key(&listed), networks.key(&listed))), 0);
+    assert_eq!(count(|| (standard.key(&forwarded), token.key(&bearer))), 0);
 }
 
 /// The allocations of sending this body for the first time.
