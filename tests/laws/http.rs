@@ -6,6 +6,8 @@ use http_body_util::Full;
 use tower_ballast::{
     HttpClassify, HttpReplay, Idempotent, RespondLayer, http_client, http_server, prelude::*,
 };
+use tower_ballast_core::{Key, Standing};
+use tower_ballast_http::RateLimitFieldsLayer;
 use tower_ballast_test::{laws, laws::Trip};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -60,6 +62,32 @@ laws! {
     read: read::<tower_ballast_http::RespondBody<Body>>,
     trip: Trip::Failing(20),
     rest: HOUR,
+}
+
+/// A limit of which half is left, whoever asks.
+fn half(_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
+    tell(&Standing::new("half", 100, HOUR).remaining(50).reset(HOUR));
+}
+
+laws! {
+    mod rate_limit_fields;
+    layer: || RateLimitFieldsLayer::new(half).every_answer().older_fields(),
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<Body>,
+}
+
+laws! {
+    mod rate_limit_fields_around_respond;
+    layer: || tower::ServiceBuilder::new()
+        .layer(RateLimitFieldsLayer::new(half))
+        .layer(RespondLayer::new())
+        .into_inner(),
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<tower_ballast_http::RespondBody<Body>>,
 }
 
 laws! {

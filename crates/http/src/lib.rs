@@ -21,6 +21,7 @@
 //! | what may be known of a request | [`HttpFacts`], and [`Idempotent`] for retries |
 //! | whose request it is | [`ClientIp`], [`ClientToken`], [`ClientField`], or an [`Identity`] of your own |
 //! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
+//! | telling what is left of limits | [`RateLimitFieldsLayer`] |
 //! | reading a discarded response to its end | [`HttpDrain`]; `ReqwestDrain` for reqwest |
 //! | `Retry-After` | [`read_retry_after`], [`write_retry_after`] |
 //! | request and response types of your own | [`HttpRequest`], [`HttpResponse`] |
@@ -73,6 +74,7 @@ mod facts;
 mod grpc;
 mod idempotent;
 mod operation;
+pub mod rate_limit_fields;
 mod replay;
 #[cfg(feature = "reqwest")]
 mod reqwest_types;
@@ -89,6 +91,7 @@ pub use self::{
     facts::HttpFacts,
     idempotent::Idempotent,
     operation::{ByAuthority, ByMethod},
+    rate_limit_fields::{RateLimitFields, RateLimitFieldsLayer},
     replay::{HttpReplay, ReplayBody, SpareRequest},
     respond::{Respond, RespondBody, RespondLayer},
     retry_after::{read_retry_after, write_retry_after},

@@ -115,7 +115,8 @@ fn answered_at(headers: &HeaderMap) -> SystemTime {
     fresh.then(date).flatten().unwrap_or_else(clock::wall)
 }
 
-fn seconds_up(delay: Duration) -> u64 {
+/// Seconds, rounded up.
+pub(crate) fn seconds_up(delay: Duration) -> u64 {
     delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0))
 }
 

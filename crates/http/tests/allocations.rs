@@ -15,9 +15,12 @@ use http::{HeaderValue, Request, Response, header::ACCEPT};
 use http_body::Body;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
-use tower_ballast_core::{Attempt, Facts, Mark, Reason, Rejected, Replay, RetryAfter};
+use tower_ballast_core::{
+    Attempt, Facts, Key, Mark, Reason, Rejected, Replay, RetryAfter, Standing,
+};
 use tower_ballast_http::{
-    Cidr, ClientIp, ClientToken, HttpFacts, HttpReplay, PeerAddr, RespondLayer,
+    Cidr, ClientIp, ClientToken, HttpFacts, HttpReplay, PeerAddr, RateLimitFieldsLayer,
+    RespondLayer,
 };
 
 #[test]
@@ -63,6 +66,24 @@ fn an_answer_is_made_in_three_allocations_and_five_with_a_moment() {
     assert_eq!(refuse(refusal.clone(), "HEAD"), 2);
     let after = RetryAfter::hint(Duration::from_secs(3));
     assert_eq!(refuse(refusal.retry_after(after), "GET"), 5);
+}
+
+#[test]
+fn what_is_left_of_a_limit_is_told_in_four_allocations_and_seven_with_the_older_fields() {
+    let limits = |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+        tell(&Standing::new("per-minute", 1000, Duration::from_secs(60)).remaining(0));
+    };
+    let layer = RateLimitFieldsLayer::new(limits);
+    let telling = |layer: RateLimitFieldsLayer, outcome: Option<Rejected>| {
+        let mut service = layer.layer(RespondLayer::new().layer(Fixed(outcome)));
+        let request = Request::new(());
+        count(|| call(&mut service, request))
+    };
+    assert_eq!(telling(layer.clone(), None), 0);
+    let refusal = Rejected::new(Reason::RateLimited);
+    let answer = refuse(refusal.clone(), "GET") + 1;
+    assert_eq!(telling(layer.clone(), Some(refusal.clone())) - answer, 4);
+    assert_eq!(telling(layer.older_fields(), Some(refusal)) - answer, 7);
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::classify::chain;
 /// | error | HTTP | gRPC |
 /// |---|---|---|
 /// | an open circuit, and any other refusal | 503 | `UNAVAILABLE` |
+/// | more requests than may come in this time | 429 | `RESOURCE_EXHAUSTED` |
 /// | a timeout or a passed deadline | 504 | `DEADLINE_EXCEEDED` |
 /// | any other error | 500 | `INTERNAL` |
 /// | any other error, behind [`proxy`](RespondLayer::proxy) | 502, of a timeout 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` |
@@ -36,6 +37,8 @@ use crate::classify::chain;
 /// is known, `grpc-retry-pushback-ms` in the head, and no body. What an unexpected error says stays
 /// inside: its text, with those of its sources, goes to the observer as
 /// [`EventKind::ErrorHidden`].
+///
+/// What is left of the limits tells a [`RateLimitFieldsLayer`](crate::RateLimitFieldsLayer) around it.
 ///
 /// A service that fails to become ready is answered for in the same way, by the next call on the
 /// same instance. A server that refuses an HTTP/1 request whose body it has not read closes the
