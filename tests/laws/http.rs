@@ -7,8 +7,11 @@ use tower_ballast::{
     HttpClassify, HttpReplay, Idempotent, RespondLayer, http_client, http_server, prelude::*,
 };
 use tower_ballast_core::{Key, Standing};
-use tower_ballast_http::RateLimitFieldsLayer;
-use tower_ballast_test::{laws, laws::Trip};
+use tower_ballast_http::{HttpFacts, RateLimitFieldsLayer};
+use tower_ballast_test::{
+    laws,
+    laws::{Fuse, Subject, Trip},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -118,4 +121,36 @@ laws! {
     response: response::<tower_ballast_http::ReplayBody<Body>>,
     read: read::<Body>,
     rest: HOUR,
+}
+
+#[test]
+fn a_panic_of_whom_the_fields_ask_for_the_limits_breaks_nothing() {
+    let fuse = Fuse::new();
+    let within = fuse.clone();
+    let subject = Subject::new(move || {
+        let fuse = within.clone();
+        RateLimitFieldsLayer::new(move |key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+            fuse.touch();
+            half(key, tell);
+        })
+        .every_answer()
+    });
+    let subject = subject.exchange(request, response::<Body>, read::<Body>);
+    laws::panicking_closures_break_nothing(&subject, &fuse);
+}
+
+#[test]
+fn a_panic_of_whom_facts_ask_for_the_client_breaks_nothing() {
+    let fuse = Fuse::new();
+    let within = fuse.clone();
+    let subject = Subject::new(move || {
+        let fuse = within.clone();
+        let client = move |_: &Request<Body>| {
+            fuse.touch();
+            Some(Key::of("anybody"))
+        };
+        RateLimitFieldsLayer::new(half).facts(HttpFacts::new().client(client))
+    });
+    let subject = subject.exchange(request, response::<Body>, read::<Body>);
+    laws::panicking_closures_break_nothing(&subject, &fuse);
 }

@@ -210,6 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ClientField;
 
     fn grpc() -> Request<()> {
         Request::post("/shop.Cart/Add").header(CONTENT_TYPE, "application/grpc").body(()).unwrap()
@@ -267,6 +268,17 @@ mod tests {
         let mut request = Request::get("/").body(()).unwrap();
         HttpFacts::new().grpc_fields().mark(&mut request, Mark::Attempt(Attempt::number(2)));
         assert!(request.headers().is_empty());
+    }
+
+    #[test]
+    fn a_key_among_the_extensions_goes_before_the_client() {
+        let mut request = Request::get("/").header("x-user", "7").body(()).unwrap();
+        let user = ClientField::new(HeaderName::from_static("x-user"));
+        let facts = HttpFacts::new().client(user.clone());
+        assert_eq!(HttpFacts::new().key(&request), None);
+        assert_eq!(facts.key(&request), Some(user.key_of("7")));
+        request.extensions_mut().insert(Key::of("tenant-7"));
+        assert_eq!(facts.key(&request), Some(Key::of("tenant-7")));
     }
 
     #[test]
