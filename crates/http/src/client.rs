@@ -5,13 +5,15 @@ mod cidr;
 mod credential;
 mod forwarded;
 mod ip;
+mod peer;
 
 use tower_ballast_core::Key;
 
 pub use self::{
     cidr::Cidr,
     credential::{ClientField, ClientToken},
-    ip::{ClientIp, PeerAddr},
+    ip::ClientIp,
+    peer::PeerAddr,
 };
 
 /// Tells whose request it is, for limits and circuits by key.

@@ -11,22 +11,11 @@ use super::{
     Identity,
     chain::{Chain, Told},
     cidr::Cidr,
+    peer::PeerAddr,
 };
 use crate::HttpRequest;
 
 const PREFIX: u8 = 64;
-
-/// Where a request came from, as an extension of it: the address of the connection's other end.
-///
-/// ```
-/// use tower_ballast_http::{ClientIp, PeerAddr};
-///
-/// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(PeerAddr("192.0.2.7:40000".parse().unwrap()));
-/// assert_eq!(ClientIp::new().address(&request), Some("192.0.2.7".parse().unwrap()));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PeerAddr(pub SocketAddr);
 
 /// Tells clients apart by their addresses, behind the proxies that you trust.
 ///
@@ -62,8 +51,8 @@ pub struct PeerAddr(pub SocketAddr);
 ///
 /// # Cost
 ///
-/// Nothing is allocated, but for a quoted value of `Forwarded` that has a backslash in it. What is
-/// read grows with the number of trusted hops and not with what a client sends.
+/// Nothing is allocated, but for a quoted value of `Forwarded` that has a backslash in it. No more
+/// elements are read than there are trusted hops, however many a client sends.
 ///
 /// ```
 /// use tower_ballast_core::Facts;
