@@ -249,16 +249,20 @@ impl Ranks {
         }
     }
 
-    /// Whether another one of this class may join where `most` may wait. If it is full, the newest
-    /// of the lowest class below gives up its place, and its waker is put into `evicted`, to be
-    /// woken.
-    pub fn make_room(&mut self, most: u32, class: Priority, evicted: &mut Option<Waker>) -> bool {
-        if self.len() < most || most == 0 {
+    /// Whether a newcomer may join where `most` in all may wait; a client may take as many places
+    /// as are free, as in [`has_room`](Self::has_room). If it may not, the newest of the lowest
+    /// class below gives up its place, and its waker is put into `evicted`, to be woken.
+    pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
+        let own = match rank.client {
+            Some(_) => self.classes[rank.class.index()].len_of(rank.client),
+            None => 0,
+        };
+        if own < most.saturating_sub(self.len()) || most == 0 {
             return most > 0;
         }
         let waits = |lower: &Priority| self.len_of(*lower) > 0;
         match Priority::ALL.into_iter().rev().find(waits) {
-            Some(lowest) if lowest < class => {
+            Some(lowest) if lowest < rank.class => {
                 *evicted = self.evict_newest(lowest);
                 true
             }

@@ -161,14 +161,14 @@ fn a_higher_class_takes_the_place_of_the_newest_of_the_lowest() {
     let low = ranks.join(rank(Priority::Low, 1, 1), NOW);
     let batch = [1, 2].map(|client| ranks.join(rank(Priority::Batch, client, 1), NOW));
     ranks.park(&batch[1], Waker::noop());
-    let mut evicted = None;
-    assert!(ranks.make_room(4, Priority::Batch, &mut evicted), "there is room");
-    assert!(!ranks.make_room(3, Priority::Batch, &mut evicted), "nobody is below");
-    assert!(ranks.make_room(3, Priority::Medium, &mut evicted) && evicted.is_some());
+    let (mut evicted, any) = (None, |class| Rank { class, ..Rank::default() });
+    assert!(ranks.make_room(&any(Priority::Batch), 4, &mut evicted), "there is room");
+    assert!(!ranks.make_room(&any(Priority::Batch), 3, &mut evicted), "nobody is below");
+    assert!(ranks.make_room(&any(Priority::Medium), 3, &mut evicted) && evicted.is_some());
     assert!(ranks.is_evicted(&batch[1]) && !ranks.is_evicted(&batch[0]));
-    assert!(ranks.make_room(2, Priority::High, &mut evicted) && ranks.is_evicted(&batch[0]));
-    assert!(!ranks.make_room(1, Priority::Low, &mut evicted) && !ranks.is_evicted(&low));
-    assert!(!ranks.make_room(0, Priority::High, &mut evicted), "nobody may wait at all");
+    assert!(ranks.make_room(&any(Priority::High), 2, &mut evicted) && ranks.is_evicted(&batch[0]));
+    assert!(!ranks.make_room(&any(Priority::Low), 1, &mut evicted) && !ranks.is_evicted(&low));
+    assert!(!ranks.make_room(&any(Priority::High), 0, &mut evicted), "nobody may wait at all");
 }
 
 /// Floors that come to a half or less.
