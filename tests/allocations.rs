@@ -152,6 +152,22 @@ fn a_bulkhead_allocates_nothing_and_its_refusal_one_box() {
 }
 
 #[test]
+fn a_rate_limit_allocates_nothing_and_its_refusal_one_box() {
+    let ample = Quota::per_second(count::<1_000_000>());
+    assert_eq!(happy(&PriorityRateLimitLayer::new(ample)), 0);
+    assert_eq!(happy(&PriorityRateLimitLayer::new(ample).queue(10)), 0);
+    for refused in [
+        of_a_call(
+            &mut PriorityRateLimitLayer::new(Quota::CLOSED).name("a").layer(Inner(())),
+            || (),
+        ),
+        of_a_call(&mut PriorityRateLimitLayer::new(Quota::CLOSED).queue(0).layer(Inner(())), || ()),
+    ] {
+        assert_one_small_box(refused);
+    }
+}
+
+#[test]
 fn a_fallback_allocates_nothing_while_it_is_not_wanted() {
     assert_eq!(happy(&FallbackLayer::value(())), 0);
     assert_eq!(happy(&FallbackLayer::outcome(|outcome: Result<(), BoxError>| outcome)), 0);

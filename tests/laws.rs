@@ -8,5 +8,6 @@ mod http;
 mod metrics;
 mod mock;
 mod per_key;
+mod rate_limit;
 mod retry;
 mod timeout;

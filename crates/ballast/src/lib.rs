@@ -67,6 +67,7 @@
 //! | [`CircuitBreakerLayer`] | [`circuit_breaker`] | calling what is down, and from being called while it gets up |
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
+//! | [`PriorityRateLimitLayer`] | [`rate_limit`] | more requests than it can serve, and from serving the wrong ones first |
 //! | [`FallbackLayer`] | [`fallback`] | answering with an error where a lesser answer would do |
 //! | [`PerKeyLayer`] | [`per_key`] | letting one key, such as a host, spoil what others share |
 //! | [`MetricsLayer`] | [`metrics`] | nothing, and shows how it fares |
@@ -108,6 +109,7 @@ pub use tower_ballast_fallback as fallback;
 #[cfg(feature = "http")]
 pub use tower_ballast_http as http;
 pub use tower_ballast_metrics as metrics;
+pub use tower_ballast_rate_limit as rate_limit;
 pub use tower_ballast_retry as retry;
 pub use tower_ballast_timeout as timeout;
 
@@ -121,6 +123,7 @@ pub use tower_ballast_fallback::FallbackLayer;
 #[cfg(feature = "http")]
 pub use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent, RespondLayer};
 pub use tower_ballast_metrics::MetricsLayer;
+pub use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota};
 pub use tower_ballast_retry::RetryLayer;
 pub use tower_ballast_timeout::TimeoutLayer;
 
@@ -149,7 +152,7 @@ pub use self::{
 pub mod prelude {
     pub use crate::{
         Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
-        Event, Facts, FallbackLayer, Jitter, MetricsLayer, Priority, Ratio, Reason, Rejected,
-        RetryLayer, TimeoutLayer, Verdict, count, facts, idempotent,
+        Event, Facts, FallbackLayer, Jitter, MetricsLayer, Priority, PriorityRateLimitLayer, Quota,
+        Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict, count, facts, idempotent,
     };
 }

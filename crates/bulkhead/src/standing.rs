@@ -43,8 +43,7 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     // Without enforcement nobody waits: the question is only whether there is room.
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
     let mut evicted = None;
-    let joined =
-        shared.gate.join(rank, now, |ranks| ranks.make_room(&rank, most, &mut evicted));
+    let joined = shared.gate.join(rank, now, |ranks| ranks.make_room(&rank, most, &mut evicted));
     if let Some(evicted) = evicted {
         evicted.wake();
     }

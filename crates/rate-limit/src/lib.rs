@@ -1,6 +1,131 @@
-//! Limits the rate of requests.
+//! Limits how many requests pass in a time: by priority, fair between clients, and with a moment to
+//! come back for whoever is refused.
+//!
+//! ```text
+//!                 a queue, by choice               the gate
+//!   callers ──►  high    ▪                      ┌───────────┐
+//!      │         medium  ▪ ▪ ▪ ▪          ──►   │ 100 per s │ ──►  the service
+//!      │         low     ▪ ▪ ▪                  └───────────┘
+//!      ▼         batch   ▪ ▪ ▪ ▪ ▪
+//!   refused at once, with a moment of its own to come back
+//! ```
+//!
+//! A service that gets more than it can do serves nobody well. A limit keeps it at what it can do;
+//! which requests are the ones that it does then is what this layer is about.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//! use tower_ballast_core::{BoxError, Priority, Reason, Rejected, count, facts};
+//! use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! let known = facts().priority_from(|order: &u32| (*order > 900).then_some(Priority::High));
+//! let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<2>()))
+//!     .facts(known)
+//!     .queue(100);
+//! let mut orders = ServiceBuilder::new()
+//!     .layer(layer)
+//!     .service_fn(|order: u32| async move { Ok::<_, BoxError>(order) });
+//!
+//! // Two pass at once, the third when the limit allows it.
+//! for order in 1..=3 {
+//!     assert_eq!(orders.ready().await.unwrap().call(order).await.unwrap(), order);
+//! }
+//! # });
+//! ```
+//!
+//! # The limit
+//!
+//! A [`Quota`] is so many in a time, with a burst after a rest. How it is kept is an
+//! [`Algorithm`](gate::Algorithm): by default the generic cell rate algorithm, one atomic operation. A
+//! request [costs](tower_ballast_core::Facts::cost) one unless its facts say otherwise, and what it has
+//! cost after all can be [settled](PriorityRateLimitLayer::settle) by its outcome.
+//!
+//! # Refusing or queueing
+//!
+//! | | [`PriorityRateLimitLayer::new`] | [`.queue(n)`](PriorityRateLimitLayer::queue) |
+//! |---|---|---|
+//! | when nothing may pass | refuses at once | waits for its turn, if that comes soon enough |
+//! | readiness | passes through; the inner service need not be `Clone` | asks the inner service, always answers ready, and waits in the response |
+//! | refuses for | [`RateLimited`](Reason::RateLimited) | also [`QueueFull`](Reason::QueueFull), [`QueueTimeout`](Reason::QueueTimeout), [`DeadlinePassed`](Reason::DeadlinePassed) |
+//!
+//! # Whose turn it is
+//!
+//! 1. A class that has earned a turn by its [floor](tower_ballast_core::ranks::Floors): 10 % for medium, 4 %
+//!    for low, 1 % for batch. While somebody of a class waits, others have at most 12, 27 and 102 turns
+//!    before its own, however great the flood of more important ones.
+//! 2. Else the highest class of which somebody waits.
+//! 3. Within it the clients take turns (deficit round robin), told apart by the
+//!    [key](tower_ballast_core::Facts::key) of their requests, and no client fills more of the queue than
+//!    is free. To be fair between tenants and not between their keys, let the key be the tenant.
+//!
+//! # Who may wait
+//!
+//! A wait is foreseen from the time between turns that the class has lately had. Who would wait for
+//! longer than half of what is left until its deadline, or than the
+//! [longest wait](PriorityRateLimitLayer::longest_wait) of its class, is refused at once rather than at the end.
+//! Who can no longer be served in time ([`needs`](PriorityRateLimitLayer::needs)) leaves the queue without
+//! taking a turn.
+//!
+//! # When to come back
+//!
+//! Each refusal carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two carry the same
+//! moment: they are handed out at the rate of the limit, up to 30 seconds ahead. `RetryLayer` waits for exactly that
+//! moment, without jitter and without spending its budget; over HTTP, `Retry-After` and `retry-after-ms` tell it. A
+//! crowd that was refused in one moment so comes back in the order and at the pace in which it can be served.
+//! Beyond the horizon the hint is no promise, and jitter is added to it.
+//!
+//! # Defaults
+//!
+//! | setting | default |
+//! |---|---|
+//! | quota | yours; a closed one admits nobody |
+//! | burst | a second's worth, at least 1 |
+//! | queue | none; `.queue(256)` is a good beginning |
+//! | longest wait | 1 second, batch 10 seconds |
+//! | floors | 10 %, 4 %, 1 % |
+//! | cost | 1 |
+//! | enforcement | on |
+//!
+//! All settings change live through the [handle](PriorityRateLimitHandle), with what is left of the limit and who waits
+//! for it kept.
+//!
+//! # Cost
+//!
+//! For a request that passes at once: a reading of the clock, a load and one atomic exchange, and nothing is
+//! allocated. A refusal is one box of at most 64 bytes. One that waits takes a lock twice or more and has a place
+//! in memory for as long.
 
+mod door;
+mod future;
 pub mod gate;
+mod handle;
+mod layer;
+mod modes;
 mod quota;
+mod service;
+mod settle;
+mod shared;
+mod slots;
+mod standing;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod waiting;
 
-pub use self::quota::Quota;
+#[allow(unused_imports, reason = "the page above links to it")]
+use tower_ballast_core::Reason;
+
+pub use self::{
+    future::ResponseFuture,
+    handle::PriorityRateLimitHandle,
+    layer::PriorityRateLimitLayer,
+    modes::{Queue, Refuse},
+    quota::Quota,
+    service::PriorityRateLimit,
+    settle::{Settle, Settlement},
+    statistics::{ClassStatistics, Statistics},
+    waiting::WaitingFuture,
+};

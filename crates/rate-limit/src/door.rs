@@ -1,0 +1,158 @@
+//! Where requests pass, at once or in their turn.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use tower_ballast_core::{
+    clock::Nanos,
+    ranks::{Place, Rank, Ranks},
+};
+
+use crate::gate::{Gate, Later};
+
+/// A gate that opens with time, and those who wait before it.
+///
+/// Nobody has to tell those who wait that the gate opens: the next one knows when, and sets its
+/// timer for it. Whoever stops being the next one wakes its successor, which then does the same. So
+/// one timer runs, and a caller that goes away takes nothing along.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) gate: Gate,
+    /// Somebody waits, and newcomers ask under the lock. A newcomer that has not seen it yet takes
+    /// what it would have got a moment before.
+    busy: AtomicBool,
+    ranks: Mutex<Ranks>,
+}
+
+/// What becomes of a newcomer.
+#[derive(Debug)]
+pub(crate) enum Joined {
+    Passed,
+    Waits(Place),
+    /// It may not wait, which would be for about so long.
+    Refused(Duration),
+    /// It asks for more than ever passes at once.
+    Never,
+}
+
+/// What a caller that waits sees.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Passed,
+    /// It is the next one, and the gate opens for it then.
+    Opens(Nanos),
+    /// It is woken when it is the next one.
+    NotNext,
+    /// What it asks for is more than ever passes at once.
+    Never,
+}
+
+impl Door {
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self { gate, busy: AtomicBool::new(false), ranks: Mutex::new(Ranks::new()) }
+    }
+
+    /// Passes, if nobody waits and the gate lets it; or says when it would, if nobody waits.
+    #[inline]
+    pub(crate) fn try_pass(&self, now: Nanos, cost: u32) -> Result<(), Option<Later>> {
+        if self.busy.load(Acquire) {
+            return Err(None);
+        }
+        self.gate.take(now, cost).map_err(Some)
+    }
+
+    /// Passes if it is the next whose turn it is, or takes a place in line if it `may` by those who
+    /// stand there.
+    pub(crate) fn join(&self, rank: Rank, now: Nanos, may: impl FnOnce(&Ranks) -> bool) -> Joined {
+        let mut ranks = self.lock();
+        if ranks.is_empty() {
+            match self.gate.take(now, rank.cost) {
+                Ok(()) => return Joined::Passed,
+                Err(Later::Never) => return Joined::Never,
+                Err(Later::At(_)) => {}
+            }
+        }
+        if !may(&ranks) {
+            return Joined::Refused(ranks.wait_of(&rank));
+        }
+        let place = ranks.join(rank, now);
+        if ranks.is_next(&place) && self.gate.take(now, rank.cost).is_ok() {
+            ranks.serve(place, now);
+            self.publish(&ranks);
+            return Joined::Passed;
+        }
+        self.publish(&ranks);
+        Joined::Waits(place)
+    }
+
+    /// Passes from a place in line, which is then given back, or leaves word whom to wake.
+    pub(crate) fn look(&self, place: &mut Option<Place>, now: Nanos, waker: &Waker) -> Look {
+        let mut ranks = self.lock();
+        let at = place.as_ref().expect("a caller looks only while it stands in line");
+        if !ranks.is_next(at) {
+            ranks.park(at, waker);
+            return Look::NotNext;
+        }
+        match self.gate.take(now, ranks.cost(at)) {
+            Err(Later::Never) => return Look::Never,
+            Err(Later::At(moment)) => {
+                ranks.park(at, waker);
+                return Look::Opens(moment);
+            }
+            Ok(()) => {}
+        }
+        if let Some(place) = place.take() {
+            ranks.serve(place, now);
+        }
+        self.hand_on(ranks);
+        Look::Passed
+    }
+
+    /// Leaves the line.
+    pub(crate) fn quit(&self, place: Place) {
+        let mut ranks = self.lock();
+        if ranks.leave(place) {
+            self.hand_on(ranks);
+        } else {
+            self.publish(&ranks);
+        }
+    }
+
+    /// Has the next one look again, when the gate may open sooner than it was told.
+    pub(crate) fn stir(&self) {
+        if self.busy.load(Acquire) {
+            self.hand_on(self.lock());
+        }
+    }
+
+    pub(crate) fn with_ranks<T>(&self, with: impl FnOnce(&mut Ranks) -> T) -> T {
+        with(&mut self.lock())
+    }
+
+    fn hand_on(&self, mut ranks: MutexGuard<'_, Ranks>) {
+        let next = ranks.next_waker();
+        self.publish(&ranks);
+        drop(ranks);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    fn publish(&self, ranks: &Ranks) {
+        self.busy.store(!ranks.is_empty(), Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ranks> {
+        // Nothing of a user runs under this lock but clones of wakers; each change is whole.
+        self.ranks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,255 @@
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use tower_ballast_core::{Enforcement, Event, Name, Observer, Priority, ranks::Floors};
+use tower_layer::Layer;
+
+use crate::{
+    Quota,
+    gate::Algorithm,
+    handle::PriorityRateLimitHandle,
+    modes::{Queue, Refuse},
+    service::PriorityRateLimit,
+    settle::Settlement,
+    shared::Shared,
+};
+
+/// Limits how many requests pass in a time, and lets those that matter most pass first.
+///
+/// All services made by one layer, and by its clones, share its limit and its queue.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_core::count;
+/// use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota};
+///
+/// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<100>()))
+///     .name("search")
+///     .queue(256)
+///     .longest_wait(Duration::from_millis(250));
+/// layer.handle().set_quota(Quota::per_second(count::<150>()));
+/// assert_eq!(layer.handle().quota().count(), 150);
+/// ```
+#[derive(Debug)]
+pub struct PriorityRateLimitLayer<F = (), C = (), M = Refuse> {
+    shared: Arc<Shared>,
+    facts: F,
+    settle: C,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl PriorityRateLimitLayer {
+    /// As many requests as the quota allows; others are refused. A [closed](Quota::CLOSED) quota
+    /// admits nobody.
+    #[must_use]
+    pub fn new(quota: Quota) -> Self {
+        Self::with_algorithm(Algorithm::default(), quota)
+    }
+
+    /// The same, with the quota kept in another way than by GCRA.
+    ///
+    /// ```
+    /// use tower_ballast_core::count;
+    /// use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota, gate::Algorithm};
+    ///
+    /// // One after the other, 20 ms apart, and never two at once.
+    /// let even = PriorityRateLimitLayer::with_algorithm(
+    ///     Algorithm::Pacing,
+    ///     Quota::per_second(count::<50>()),
+    /// );
+    /// # let _ = even;
+    /// ```
+    #[must_use]
+    pub fn with_algorithm(algorithm: Algorithm, quota: Quota) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(algorithm, quota)),
+            facts: (),
+            settle: (),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
+    /// How much may pass, in place of what it was made with. What is left stays left.
+    #[must_use]
+    pub fn quota(self, quota: Quota) -> Self {
+        self.shared.set_quota(quota);
+        self
+    }
+
+    /// Lets up to `most` callers of each class wait for their turn. The inner service must then be
+    /// `Clone`.
+    #[must_use]
+    pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue> {
+        self.shared.set_most_waiting(most);
+        let Self { shared, facts, settle, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+    }
+
+    /// What may be known of a request: its priority, the client that it comes from, what it costs
+    /// and when it has to be answered. Default: nothing, so all are [`Priority::Medium`], of one
+    /// client, and cost 1.
+    #[must_use]
+    pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M> {
+        let Self { shared, settle, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+    }
+
+    /// What a request has cost after all, by its outcome. Default: what its facts said before.
+    ///
+    /// ```
+    /// use tower_ballast_core::{count, facts};
+    /// use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota, Settlement};
+    ///
+    /// struct Prompt {
+    ///     longest_answer: std::num::NonZeroU32,
+    /// }
+    /// struct Answer {
+    ///     tokens: u32,
+    /// }
+    ///
+    /// // 40 000 tokens a minute: the estimate is taken before, the rest is given back after.
+    /// let layer = PriorityRateLimitLayer::new(
+    ///     Quota::per_minute(count::<40_000>()).burst(count::<40_000>()),
+    /// )
+    /// .facts(facts().cost_from(|prompt: &Prompt| prompt.longest_answer))
+    /// .settle(|outcome: Result<&Answer, &std::io::Error>| match outcome {
+    ///     Ok(answer) => Settlement::Cost(answer.tokens),
+    ///     Err(_) => Settlement::Refund,
+    /// });
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn settle<Res, E, D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M>
+    where
+        D: Fn(Result<&Res, &E>) -> Settlement,
+    {
+        self.settle_with(settle)
+    }
+
+    /// What a request has cost after all, by a type of its own.
+    #[must_use]
+    pub fn settle_with<D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M> {
+        let Self { shared, facts, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+    }
+
+    /// What it is called in errors and events. Default: `rate_limit`. The first name stays.
+    #[must_use]
+    pub fn name(self, name: impl Into<Name>) -> Self {
+        self.shared.reporter.rename(name);
+        self
+    }
+
+    /// Whether refusals are carried out. Default: [`Enforcement::On`]. Nobody waits otherwise.
+    #[must_use]
+    pub fn enforcement(self, enforcement: Enforcement) -> Self {
+        self.shared.enforcement.set(enforcement);
+        self
+    }
+
+    /// Makes every draw repeatable: which refusals are carried out under
+    /// [`Enforcement::Percent`].
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        self.shared.random.reseed(seed);
+        self
+    }
+
+    /// Tells a closure about each refusal. The first observer stays.
+    #[must_use]
+    pub fn on_event<O>(self, on_event: O) -> Self
+    where
+        O: Fn(&Event<'_>) + Send + Sync + 'static,
+    {
+        self.observer(on_event)
+    }
+
+    /// Tells an observer about each refusal. The first observer stays.
+    #[must_use]
+    pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
+        self.shared.reporter.observe_with(observer);
+        self
+    }
+
+    /// The same settings with a limit and a queue of its own, named and watched by nobody yet.
+    #[must_use]
+    pub fn separate(mut self) -> Self {
+        self.shared = Arc::new(self.shared.separate());
+        self
+    }
+
+    /// The same settings, name and observer with a state of its own: for one layer of many that
+    /// are alike.
+    #[must_use]
+    pub fn fork(mut self) -> Self {
+        let mut fork = self.shared.separate();
+        fork.reporter = self.shared.reporter.fork();
+        self.shared = Arc::new(fork);
+        self
+    }
+
+    /// A handle that reads the limit and changes it while requests run.
+    #[must_use]
+    pub fn handle(&self) -> PriorityRateLimitHandle {
+        PriorityRateLimitHandle::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<F, C> PriorityRateLimitLayer<F, C, Queue> {
+    /// How long a caller may wait for its turn. Default: 1 second, and 10 seconds for
+    /// [`Priority::Batch`].
+    #[must_use]
+    pub fn longest_wait(self, longest: Duration) -> Self {
+        Priority::ALL.into_iter().fold(self, |layer, class| layer.longest_wait_of(class, longest))
+    }
+
+    /// How long a caller of one class may wait for its turn.
+    #[must_use]
+    pub fn longest_wait_of(self, class: Priority, longest: Duration) -> Self {
+        self.shared.set_longest_wait(class, longest);
+        self
+    }
+
+    /// How long a request needs once it has passed. Default: no time. Who could not be served
+    /// before its deadline any more leaves the queue instead of taking a turn.
+    #[must_use]
+    pub fn needs(self, needs: Duration) -> Self {
+        self.shared.set_needs(needs);
+        self
+    }
+
+    /// What the lower classes get in any case. Default: see [`Floors`].
+    #[must_use]
+    pub fn floors(self, floors: Floors) -> Self {
+        self.shared.door.with_ranks(|ranks| ranks.set_floors(floors));
+        self
+    }
+
+    /// Whether of one client's requests in a class the newest is served first. Default: no.
+    #[must_use]
+    pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
+        self.shared.door.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+        self
+    }
+}
+
+impl<F: Clone, C: Clone, M> Clone for PriorityRateLimitLayer<F, C, M> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            facts: self.facts.clone(),
+            settle: self.settle.clone(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<S, F: Clone, C: Clone, M> Layer<S> for PriorityRateLimitLayer<F, C, M> {
+    type Service = PriorityRateLimit<S, F, C, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let shared = Arc::clone(&self.shared);
+        PriorityRateLimit::new(inner, shared, self.facts.clone(), self.settle.clone())
+    }
+}

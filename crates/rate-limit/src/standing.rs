@@ -1,0 +1,189 @@
+//! A caller that waits for its turn.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::time::Sleep;
+use tower_ballast_core::{
+    BoxError, Deadline, Reason,
+    clock::{self, Nanos},
+    ranks::{Place, Rank},
+};
+
+use crate::{
+    door::{Joined, Look},
+    future::ResponseFuture,
+    settle::Settle,
+    shared::{Refusal, Shared},
+};
+
+/// What becomes of a call that may wait.
+pub(crate) enum Entry {
+    Passed(Unspent),
+    Stand(Standing),
+    Refused(Refusal),
+}
+
+/// What a request has taken and not used yet; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Unspent {
+    shared: Option<Arc<Shared>>,
+    rank: Rank,
+    taken: Nanos,
+}
+
+/// A place in the queue; dropping it leaves the queue.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    shared: Arc<Shared>,
+    place: Option<Place>,
+    rank: Rank,
+    since: Nanos,
+    until: Nanos,
+    /// Why the wait ends then.
+    reason: Reason,
+    /// What the timer is set to.
+    alarm: Nanos,
+}
+
+/// Lets a call pass, stand in the queue as long as it may, or neither.
+#[cold]
+pub(crate) fn join(
+    shared: &Arc<Shared>,
+    rank: Rank,
+    deadline: Option<Deadline>,
+    now: Nanos,
+) -> Entry {
+    let refused = |reason| Entry::Refused(Refusal { class: rank.class, reason, after: None });
+    let due = deadline.map_or(Nanos::MAX, Deadline::moment);
+    // What starts later than this cannot end in time.
+    let last_start =
+        Nanos::from_nanos(due.as_nanos().saturating_sub(clock::nanos_in(shared.needs()).max(1)));
+    if last_start < now {
+        return refused(Reason::DeadlinePassed);
+    }
+    // Without enforcement nobody waits: the question is only whether it would pass.
+    let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
+    let longest = shared.longest_wait(rank.class);
+    let patience = longest.min(last_start.since(now) / 2);
+    let mut reason = Reason::RateLimited;
+    let joined = shared.door.join(rank, now, |ranks| {
+        if !ranks.has_room(&rank, most) {
+            reason = if most == 0 { Reason::RateLimited } else { Reason::QueueFull };
+            return false;
+        }
+        ranks.wait_of(&rank) <= patience
+    });
+    match joined {
+        Joined::Passed => Entry::Passed(Unspent::new(shared, rank, now)),
+        Joined::Refused(wait) => Entry::Refused(shared.slot(&rank, now, now + wait, reason)),
+        Joined::Never => Entry::Refused(Shared::never(rank.class)),
+        Joined::Waits(place) => {
+            let latest = now + longest;
+            let reason =
+                if last_start <= latest { Reason::DeadlinePassed } else { Reason::QueueTimeout };
+            Entry::Stand(Standing {
+                shared: Arc::clone(shared),
+                place: Some(place),
+                rank,
+                since: now,
+                until: latest.min(last_start),
+                reason,
+                alarm: Nanos::ZERO,
+            })
+        }
+    }
+}
+
+impl Standing {
+    pub(crate) fn refuse(&self, reason: Reason) -> BoxError {
+        self.shared.give_up(self.rank.class, reason)
+    }
+
+    /// What the request takes, when it is its turn; or why it waits no longer.
+    pub(crate) fn poll_turn(
+        &mut self,
+        mut timer: Pin<&mut Option<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Unspent, Reason>> {
+        loop {
+            let now = clock::now();
+            let next = match self.shared.door.look(&mut self.place, now, cx.waker()) {
+                Look::Passed => {
+                    let waited = clock::nanos_in(now.since(self.since));
+                    self.shared.counts.waited(self.rank.class, waited);
+                    return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, now)));
+                }
+                Look::Never => return Poll::Ready(Err(Reason::RateLimited)),
+                Look::NotNext => self.until,
+                // It would not pass before its end: its place is better another's.
+                Look::Opens(moment) if moment > self.until => {
+                    return Poll::Ready(Err(self.reason));
+                }
+                Look::Opens(moment) => moment,
+            };
+            if now >= self.until {
+                return Poll::Ready(Err(self.reason));
+            }
+            if self.alarm != next {
+                self.alarm = next;
+                match timer.as_mut().as_pin_mut() {
+                    Some(timer) => timer.reset(clock::instant(next)),
+                    None => timer.set(Some(clock::sleep_until(next))),
+                }
+            }
+            ready!(timer.as_mut().as_pin_mut().expect("set above").poll(cx));
+            // A timer of tokio fires a little late, but never early.
+            self.alarm = Nanos::ZERO;
+        }
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.shared.door.quit(place);
+        }
+    }
+}
+
+impl Unspent {
+    pub(crate) fn new(shared: &Arc<Shared>, rank: Rank, taken: Nanos) -> Self {
+        Self { shared: Some(Arc::clone(shared)), rank, taken }
+    }
+
+    /// Refuses although it was the request's turn; what it took is given back.
+    pub(crate) fn refuse(&self, reason: Reason) -> Option<BoxError> {
+        Some(self.shared.as_ref()?.give_up(self.rank.class, reason))
+    }
+
+    /// The request is sent: what it took is spent, and settled if that is wanted.
+    pub(crate) fn spend<F, C, T, E>(mut self, response: F, settle: &C) -> ResponseFuture<F, C>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: Settle<T, E> + Clone,
+    {
+        match self.shared.take() {
+            Some(shared) if settle.settles() => ResponseFuture::settling(
+                response,
+                shared,
+                settle.clone(),
+                self.taken,
+                self.rank.cost,
+            ),
+            _ => ResponseFuture::free(response),
+        }
+    }
+}
+
+impl Drop for Unspent {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.door.gate.give_back(self.taken, self.rank.cost);
+            shared.door.stir();
+        }
+    }
+}

@@ -1,0 +1,337 @@
+use std::{
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_ballast_core::{
+    BoxError, Deadline, Enforcement, Key, Priority, Random, Ratio, Reason, Rejected, RetryAfter,
+    clock, count, facts, ranks::Floors,
+};
+use tower_ballast_test::{Readiness, Scripted};
+
+use super::*;
+
+type Response = Pin<Box<dyn Future<Output = Result<u32, BoxError>> + Send>>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_passes_and_the_rest_is_told_its_moments() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<4>()));
+    let service = layer.layer(Scripted::echo());
+    for number in 0..4 {
+        assert_eq!(service.clone().oneshot(number).await.unwrap(), number);
+    }
+    for n in 1..=3 {
+        let error = service.clone().oneshot(9).await.unwrap_err();
+        let rejected = Rejected::find(&*error).unwrap();
+        assert_eq!(rejected.reason(), Reason::RateLimited);
+        assert_eq!(rejected.after(), Some(RetryAfter::reserved(SECOND * n / 4)));
+        assert!(rejected.is_unsent());
+    }
+    assert_eq!(layer.handle().statistics().of(Priority::Medium).limited, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_pass_at_the_rate_of_the_limit() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>())).queue(100);
+    let (service, began) = (layer.layer(Scripted::echo()), clock::now());
+    let calls: Vec<_> = (0..20).map(|n| tokio::spawn(service.clone().oneshot(n))).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    let took = clock::now().since(began);
+    assert!(took >= SECOND && took < SECOND + Duration::from_millis(20), "{took:?}");
+    assert_eq!(layer.handle().statistics().of(Priority::Medium).waited, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_matters_most_passes_first_and_nobody_starves() {
+    let known = facts().priority_from(|number: &u32| Some(Priority::ALL[*number as usize]));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()).burst(count::<1>()))
+        .facts(known)
+        .queue(1000)
+        .longest_wait(Duration::MAX);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let service = layer.layer(recording(&order));
+    let calls: Vec<_> = [3, 2, 1, 0]
+        .into_iter()
+        .flat_map(|class| vec![class; 200])
+        .map(|class| tokio::spawn(service.clone().oneshot(class)))
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    let order = order.lock().unwrap();
+    // The first passed before anybody else was there.
+    let first = |class: u32, within: usize| {
+        order[1..=within].iter().filter(|served| **served == class).count()
+    };
+    assert_eq!((first(3, 200), first(2, 200), first(1, 200)), (1, 7, 19));
+}
+
+#[test]
+fn a_hundred_thousand_of_the_lowest_class_do_not_delay_the_highest() {
+    let known =
+        facts().priority_from(|number: &u32| Some(Priority::ALL[if *number == 0 { 0 } else { 3 }]));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .facts(known)
+        .queue(200_000)
+        .longest_wait(Duration::MAX);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let service = layer.layer(recording(&order));
+    paused(async {
+        let mut low: Vec<Response> = (1..=100_001).map(|n| call(&service, n)).collect();
+        let pending =
+            low.iter_mut().filter_map(|call| poll(call).is_pending().then_some(())).count();
+        assert_eq!((pending, layer.handle().waiting()), (100_000, 100_000));
+        let mut high = call(&service, 0);
+        assert!(poll(&mut high).is_pending());
+        tokio::time::advance(SECOND + Duration::from_millis(1)).await;
+        assert_eq!(poll(&mut high).map(Result::unwrap), Poll::Ready(0));
+        drop(low);
+        assert_eq!(layer.handle().waiting(), 0);
+    });
+    assert_eq!(*order.lock().unwrap(), [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greedy_client_leaves_a_modest_one_its_turn() {
+    let known = facts().key_from(|number: &u32| Some(Key::of(&(*number > 0))));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .facts(known)
+        .queue(100)
+        .longest_wait(Duration::MAX);
+    let (service, began) = (layer.layer(Scripted::echo()), clock::now());
+    let greedy: Vec<_> = (1..=1000).map(|n| tokio::spawn(service.clone().oneshot(n))).collect();
+    tokio::task::yield_now().await;
+    service.clone().oneshot(0).await.unwrap();
+    let waited = clock::now().since(began);
+    assert!(waited <= Duration::from_millis(210), "{waited:?}");
+    for call in greedy {
+        call.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_would_wait_too_long_is_refused_at_once() {
+    let due = Arc::new(Mutex::new(SECOND * 100));
+    let left = Arc::clone(&due);
+    let known = facts().deadline_from(move |_: &u32| Some(Deadline::after(*left.lock().unwrap())));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .facts(known)
+        .queue(1000)
+        .longest_wait(Duration::MAX);
+    let service = layer.layer(Scripted::echo());
+    let crowd: Vec<_> = (0..50).map(|n| tokio::spawn(service.clone().oneshot(n))).collect();
+    // Ten have passed, and so it is known how long a turn takes: 40 wait, for 4 s.
+    tokio::time::sleep(Duration::from_millis(950)).await;
+    *due.lock().unwrap() = SECOND * 7;
+    let began = clock::now();
+    let error = service.clone().oneshot(1).await.unwrap_err();
+    assert_eq!(clock::now(), began);
+    let rejected = Rejected::find(&*error).unwrap();
+    assert_eq!(rejected.reason(), Reason::RateLimited);
+    assert!(rejected.after().unwrap().delay > SECOND * 3);
+    *due.lock().unwrap() = SECOND * 10;
+    service.clone().oneshot(1).await.unwrap();
+    for call in crowd {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline_less_what_is_needed() {
+    for (deadline, wanted, after) in [
+        (Duration::MAX, Reason::QueueTimeout, 500),
+        (Duration::from_millis(300), Reason::DeadlinePassed, 200),
+        (Duration::from_millis(99), Reason::DeadlinePassed, 0),
+    ] {
+        let began = clock::now();
+        let known = facts()
+            .priority_from(|number: &u32| (*number < 2).then_some(Priority::High))
+            .deadline_from(move |number| (*number == 2).then_some(Deadline::at(began + deadline)));
+        let layer = PriorityRateLimitLayer::new(Quota::per_hour(count::<1>()))
+            .facts(known)
+            .queue(10)
+            .longest_wait_of(Priority::High, SECOND * 7200)
+            .longest_wait_of(Priority::Medium, Duration::from_millis(500))
+            .needs(Duration::from_millis(100));
+        let service = layer.layer(Scripted::echo());
+        service.clone().oneshot(0).await.unwrap();
+        let mut next = call(&service, 1);
+        assert!(poll(&mut next).is_pending());
+        assert_eq!(reason(service.clone().oneshot(2).await), wanted);
+        let waited = clock::now().since(began).as_millis();
+        // A timer of tokio may fire a millisecond late.
+        assert!((after..=after + 1).contains(&waited), "{waited} ms instead of {after}");
+        assert_eq!(layer.handle().waiting(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_would_be_in_vain_is_not_sat_out() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_hour(count::<1>())).queue(10);
+    let (service, began) = (layer.layer(Scripted::echo()), clock::now());
+    service.clone().oneshot(0).await.unwrap();
+    assert_eq!(reason(service.oneshot(1).await), Reason::QueueTimeout);
+    assert_eq!(clock::now(), began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_raised_quota_reaches_who_waits() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_hour(count::<1>()))
+        .queue(10)
+        .longest_wait(SECOND * 7200);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let waits = tokio::spawn(service.clone().oneshot(1));
+    tokio::time::sleep(SECOND).await;
+    let began = clock::now();
+    layer.handle().set_quota(Quota::per_second(count::<100>()));
+    waits.await.unwrap().unwrap();
+    assert!(clock::now().since(began) < SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_and_not_used_is_given_back() {
+    let layer =
+        PriorityRateLimitLayer::new(Quota::per_hour(count::<2>()).burst(count::<2>())).queue(1);
+    let scripted = Scripted::echo();
+    scripted.script().always_ready(Readiness::held());
+    let service = layer.layer(scripted);
+    let mut call = call(&service, 1);
+    assert!(poll(&mut call).is_pending());
+    assert_eq!(layer.handle().standing().remaining, 1);
+    drop(call);
+    assert_eq!(layer.handle().standing().remaining, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cost_is_settled_by_its_outcome() {
+    let known = facts().cost_from(|_: &u32| NonZeroU32::new(10).unwrap());
+    let layer = PriorityRateLimitLayer::new(Quota::per_hour(count::<100>()).burst(count::<100>()))
+        .facts(known)
+        .settle(|outcome: Result<&u32, &BoxError>| match outcome {
+            Ok(0) => Settlement::Refund,
+            Ok(99) => Settlement::Drain,
+            Ok(cost) => Settlement::Cost(*cost),
+            Err(_) => Settlement::Keep,
+        });
+    let service = layer.layer(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
+    for (actual, left) in [(3, 97), (0, 97), (30, 67), (99, 0)] {
+        service.clone().oneshot(actual).await.unwrap();
+        assert_eq!(layer.handle().standing().remaining, left, "after a cost of {actual}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_costs_more_than_ever_passes_is_refused_without_a_moment() {
+    let known = facts().cost_from(|_: &u32| NonZeroU32::new(11).unwrap());
+    for queue in [0, 10] {
+        let layer =
+            PriorityRateLimitLayer::new(Quota::per_second(count::<10>())).facts(known).queue(queue);
+        let error = layer.layer(Scripted::echo()).oneshot(1).await.unwrap_err();
+        let rejected = Rejected::find(&*error).unwrap();
+        assert_eq!((rejected.reason(), rejected.after()), (Reason::RateLimited, None));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shadow_refuses_nobody_and_counts_all() {
+    let layer =
+        PriorityRateLimitLayer::new(Quota::CLOSED).enforcement(Enforcement::Shadow).queue(9);
+    let service = layer.layer(Scripted::echo());
+    for number in 0..5 {
+        assert_eq!(service.clone().oneshot(number).await.unwrap(), number);
+    }
+    assert_eq!(layer.handle().statistics().of(Priority::Medium).limited, 5);
+    layer.handle().set_enforcement(Enforcement::Percent(Ratio::ONE));
+    assert_eq!(reason(service.oneshot(1).await), Reason::RateLimited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn floors_are_kept_by_a_layer_of_its_own() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .queue(7)
+        .floors(Floors::none());
+    let separate = layer.clone().separate();
+    assert_eq!(separate.handle().quota(), layer.handle().quota());
+    layer.layer(Scripted::echo()).oneshot(0).await.unwrap();
+    assert_eq!(separate.handle().standing().remaining, 1);
+    let floors = separate.layer(Scripted::echo()).shared.door.with_ranks(|ranks| ranks.floors());
+    assert_eq!(floors, Floors::none());
+}
+
+#[test]
+fn a_hundred_thousand_random_cancels_leave_nothing() {
+    let known = facts()
+        .priority_from(|number: &u32| Some(Priority::ALL[(*number % 4) as usize]))
+        .key_from(|number: &u32| Some(Key::of(&(number % 7))));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .facts(known)
+        .queue(50)
+        .longest_wait(SECOND * 10);
+    let service = layer.layer(Scripted::echo());
+    let random = Random::seeded(11);
+    paused(async {
+        let mut calls: Vec<Response> = Vec::new();
+        for number in 0..100_000 {
+            if random.below(2) == 0 {
+                calls.push(call(&service, number));
+            }
+            if !calls.is_empty() {
+                let index = usize::try_from(random.below(calls.len() as u64)).unwrap();
+                if random.below(3) == 0 || poll(&mut calls[index]).is_ready() {
+                    drop(calls.swap_remove(index));
+                }
+            }
+            if random.below(100) == 0 {
+                tokio::time::advance(Duration::from_millis(random.below(20))).await;
+            }
+            if random.below(1000) == 0 {
+                layer.handle().set_quota(Quota::per_second(count::<500>()));
+                layer.handle().set_quota(Quota::per_second(count::<1000>()));
+            }
+        }
+        drop(calls);
+        assert_eq!(layer.handle().waiting(), 0);
+        tokio::time::advance(SECOND * 2).await;
+        assert_eq!(layer.handle().standing().remaining, 1000);
+        service.clone().oneshot(0).await.unwrap();
+    });
+}
+
+fn recording(
+    order: &Arc<Mutex<Vec<u32>>>,
+) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
+    let log = Arc::clone(order);
+    service_fn(move |number: u32| {
+        log.lock().unwrap().push(number);
+        async move { Ok::<_, BoxError>(number) }
+    })
+}
+
+fn call<S>(service: &S, number: u32) -> Response
+where
+    S: Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + 'static,
+{
+    Box::pin(service.clone().oneshot(number))
+}
+
+fn poll(call: &mut Response) -> Poll<Result<u32, BoxError>> {
+    call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn reason(outcome: Result<u32, BoxError>) -> Reason {
+    Rejected::find(&*outcome.unwrap_err()).unwrap().reason()
+}
+
+fn paused<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
+}

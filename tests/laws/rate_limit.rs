@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use tower_ballast::{
+    prelude::*,
+    rate_limit::{Settlement, gate::Algorithm},
+};
+use tower_ballast_test::{laws, laws::Trip};
+
+/// More than any law asks for in a second.
+const AMPLE: Quota = Quota::per_second(count::<1_000_000>());
+const THOUSAND: Quota = Quota::per_hour(count::<1000>()).burst(count::<1000>());
+
+laws! {
+    mod refusing;
+    layer: || PriorityRateLimitLayer::new(THOUSAND),
+    readiness: pass_through,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(3600),
+}
+
+laws! {
+    mod queueing;
+    layer: || PriorityRateLimitLayer::new(AMPLE).queue(1000),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+laws! {
+    mod queue_of_none;
+    layer: || PriorityRateLimitLayer::new(THOUSAND).queue(0),
+    readiness: optimistic,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(3600),
+}
+
+laws! {
+    mod settling;
+    layer: || PriorityRateLimitLayer::new(AMPLE)
+        .settle(|outcome: Result<&u32, &tower_ballast_test::ScriptError>| match outcome {
+            Ok(_) => Settlement::Keep,
+            Err(_) => Settlement::Refund,
+        }),
+    readiness: pass_through,
+}
+
+laws! {
+    mod with_facts_and_a_queue;
+    layer: || PriorityRateLimitLayer::new(AMPLE).facts(idempotent()).queue(1000).settle(
+        |_: Result<&u32, &tower_ballast_test::ScriptError>| Settlement::Cost(2)
+    ),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+laws! {
+    mod fixed_window;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::FixedWindow, AMPLE).queue(1000),
+    readiness: optimistic,
+}
+
+laws! {
+    mod sliding_log;
+    layer: || PriorityRateLimitLayer::with_algorithm(
+        Algorithm::SlidingLog,
+        Quota::per_second(count::<100_000>()),
+    ),
+    readiness: pass_through,
+}
+
+laws! {
+    mod off;
+    layer: || PriorityRateLimitLayer::new(Quota::CLOSED).enforcement(Enforcement::Off),
+    readiness: pass_through,
+}
+
+laws! {
+    mod queueing_off;
+    layer: || PriorityRateLimitLayer::new(Quota::CLOSED).queue(0).enforcement(Enforcement::Off),
+    readiness: optimistic,
+}
+
+laws! {
+    mod shadow;
+    layer: || PriorityRateLimitLayer::new(Quota::CLOSED).enforcement(Enforcement::Shadow),
+    readiness: pass_through,
+}
+
+laws! {
+    mod queueing_in_shadow;
+    layer: || PriorityRateLimitLayer::new(Quota::CLOSED).queue(1).enforcement(Enforcement::Shadow),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
