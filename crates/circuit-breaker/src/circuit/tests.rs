@@ -6,6 +6,8 @@ use tower_ballast_core::{Ratio, RetryAfter, count};
 use super::*;
 use crate::settings::{Rest, Slow, WindowOf};
 
+mod simulation;
+
 const SECOND: Duration = Duration::from_secs(1);
 const START: Nanos = Nanos::from_nanos(86_400_000_000_000);
 
