@@ -116,16 +116,32 @@ impl<K, M, L> PerKeyLayer<K, M, L> {
     /// Which layers are worth keeping though nobody has asked for them lately. Default: none. The
     /// first closure stays.
     ///
+    /// Circuits that are not closed, say: the flood below forgets idle hosts, and not the one that
+    /// is known to be down.
+    ///
     /// ```
+    /// use tower::{Service, ServiceBuilder, ServiceExt};
     /// use tower_ballast::{PerKeyLayer, circuit_breaker::Phase, core::Key, prelude::*};
     ///
-    /// let layer = PerKeyLayer::new(
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let per_host = PerKeyLayer::new(
     ///     100,
-    ///     |host: &String| Key::of(host),
-    ///     |_: &String| CircuitBreakerLayer::new(),
+    ///     |host: &u32| Key::of(host),
+    ///     |_: &u32| CircuitBreakerLayer::new().consecutive_failures(count::<1>()),
     /// )
     /// .keep_if(|circuit| circuit.handle().phase() != Phase::Closed);
-    /// # let _ = layer;
+    /// let hosts = per_host.handle();
+    /// let mut client = ServiceBuilder::new().layer(per_host).service_fn(|host: u32| async move {
+    ///     if host == 7 { Err(BoxError::from("down")) } else { Ok(host) }
+    /// });
+    ///
+    /// for host in 0..10_000 {
+    ///     let _ = client.ready().await.unwrap().call(host).await;
+    /// }
+    /// assert_eq!(hosts.of(Key::of(&7_u32)).unwrap().handle().phase(), Phase::Open);
+    /// assert!(hosts.of(Key::of(&8_u32)).is_none());
+    /// assert_eq!(hosts.statistics().keys, 100);
+    /// # });
     /// ```
     #[must_use]
     pub fn keep_if(self, worth: impl Fn(&L) -> bool + Send + Sync + 'static) -> Self {
