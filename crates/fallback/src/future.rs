@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_ballast_core::{Classify, Lease, judge};
 
 use crate::{
-    shared::Shared,
+    shared::{Missed, Shared},
     way::{Made, Make},
 };
 
@@ -65,7 +65,11 @@ where
             return Poll::Ready(outcome);
         };
         let made = way.0.make(call.of_request, outcome);
-        state.fell_back(reason);
+        if made.is_ok() {
+            state.fell_back(reason);
+        } else {
+            state.missed(Missed::Failed);
+        }
         Poll::Ready(made)
     }
 }

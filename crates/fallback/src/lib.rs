@@ -60,7 +60,7 @@
 //!
 //! [`FellBack`](EventKind::FellBack) tells of every answer that was replaced, by the kind of the failure or the reason of the
 //! rejection; [`FallbackMissed`](EventKind::FallbackMissed) of every one that was wanted and not to be had: `limit`,
-//! `deadline`, `not_ready`, `failed`, `body_gone`.
+//! `deadline`, `not_ready`, `failed`, `body_gone`. A closure that gives an error again has `failed`.
 //!
 //! The happy path costs a count of owners, and for a service the copy of the request; nothing is allocated by this layer. The
 //! error type stays that of the inner service.

@@ -65,6 +65,14 @@ async fn a_closure_sees_what_was_kept_of_the_request_and_the_outcome() {
 }
 
 #[tokio::test]
+async fn a_closure_that_has_no_better_answer_is_missed() {
+    let layer = FallbackLayer::outcome(|outcome: Result<u32, BoxError>| outcome);
+    assert!(ask(&mut layer.layer(failing("down")), 7).await.is_err());
+    let statistics = layer.handle().statistics();
+    assert_eq!((statistics.fell_back, statistics.missed), (0, 1));
+}
+
+#[tokio::test]
 async fn a_response_that_is_a_failure_is_replaced() {
     let layer = FallbackLayer::outcome(|_: Result<u32, ScriptError>| Ok(0)).classify(
         |outcome: Result<&u32, &ScriptError>| match outcome {
