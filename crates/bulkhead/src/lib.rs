@@ -93,7 +93,8 @@
 //!
 //! With a queue, a permit is held while the inner service gets ready. Should that never happen, all
 //! permits would be held for nothing. After [`not_ready_for`](BulkheadLayer::not_ready_for) the callers
-//! are refused; each newcomer still asks once, and the first that finds the service ready ends it.
+//! are refused; each newcomer still asks once, and the first that finds the service ready ends it. When
+//! nobody has asked for as long, the next caller waits as the first one did.
 //!
 //! # Cost
 //!

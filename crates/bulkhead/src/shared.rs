@@ -25,8 +25,9 @@ pub(crate) struct Shared {
     most_waiting: AtomicU32,
     longest_wait: AtomicU64,
     not_ready_for: AtomicU64,
-    /// Since when the inner service has been found not ready.
+    /// Since when the inner service has been found not ready, and when it was last.
     unready_since: AtomicU64,
+    unready_at: AtomicU64,
     pub(crate) refusals: Refusals,
     pub(crate) enforcement: EnforcementCell,
     pub(crate) reporter: Reporter,
@@ -41,6 +42,7 @@ impl Shared {
             longest_wait: AtomicU64::new(clock::nanos_in(Duration::from_secs(1))),
             not_ready_for: AtomicU64::new(u64::MAX),
             unready_since: AtomicU64::new(READY),
+            unready_at: AtomicU64::new(READY),
             refusals: Refusals::default(),
             enforcement: EnforcementCell::default(),
             reporter: Reporter::new("bulkhead"),
@@ -92,14 +94,20 @@ impl Shared {
     /// Notes that the inner service was found not ready, and says until when callers have
     /// patience with it, if that ends at all.
     pub(crate) fn found_unready(&self) -> Option<Nanos> {
-        let patience = self.not_ready_for.load(Relaxed);
-        if patience == u64::MAX {
+        let patience = self.not_ready_for();
+        if patience.as_nanos() == u128::from(u64::MAX) {
             return None;
         }
         let now = clock::now();
+        let last = Nanos::from_nanos(self.unready_at.swap(now.as_nanos(), AcqRel));
+        if now.since(last) > patience {
+            // Nobody has looked meanwhile, so nobody knows that it was not ready all the time.
+            self.unready_since.store(now.as_nanos(), Relaxed);
+            return Some(now + patience);
+        }
         let first = self.unready_since.compare_exchange(READY, now.as_nanos(), AcqRel, Acquire);
         let since = first.err().map_or(now, Nanos::from_nanos);
-        Some(since + Duration::from_nanos(patience))
+        Some(since + patience)
     }
 
     /// Refuses, unless a refusal is only to be reported.

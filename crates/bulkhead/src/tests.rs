@@ -211,6 +211,48 @@ async fn a_service_that_is_not_ready_for_too_long_is_refused_at_once_until_it_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_has_looked_at_is_not_called_unready() {
+    let inner = Scripted::echo();
+    let script = inner.script().clone();
+    let layer = BulkheadLayer::new(5).queue(5).not_ready_for(Duration::from_secs(3));
+    let mut service = over(&layer, inner);
+    script.always_ready(Readiness::held());
+    drop(start(service.clone()).expect("it waits for the service"));
+    tokio::time::advance(Duration::from_secs(100)).await;
+    let again = clock::now();
+    assert_eq!(reason(call(&mut service).await), Reason::NotReady);
+    assert_eq!(clock::now().since(again), Duration::from_secs(3));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let soon = clock::now();
+    assert_eq!(reason(call(&mut service).await), Reason::NotReady);
+    assert_eq!(clock::now(), soon);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_while_it_gets_ready_gives_the_permit_back_at_once() {
+    #[derive(Clone)]
+    struct Fails;
+    impl Service<u32> for Fails {
+        type Response = u32;
+        type Error = BoxError;
+        type Future = std::future::Pending<Result<u32, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Err("broken".into()))
+        }
+
+        fn call(&mut self, _: u32) -> Self::Future {
+            unreachable!("it is never ready")
+        }
+    }
+    let layer = BulkheadLayer::new(1).queue(1);
+    let mut call = Box::pin(layer.layer(Fails).call(1));
+    assert_eq!(layer.handle().in_flight(), 1);
+    assert!(poll(&mut call).is_ready());
+    assert_eq!(layer.handle().in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_readiness_goes_at_its_deadline() {
     let inner = Scripted::echo();
     inner.script().always_ready(Readiness::held());

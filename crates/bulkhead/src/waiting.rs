@@ -102,8 +102,9 @@ where
                 }
                 StateProj::Readying { slow, permit, patience } => {
                     let waiting = slow.as_mut().expect("kept until the service is ready");
-                    match waiting.inner.poll_ready(cx).map_err(Into::into)? {
-                        Poll::Ready(()) => {
+                    match waiting.inner.poll_ready(cx) {
+                        Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
+                        Poll::Ready(Ok(())) => {
                             if let Some(permit) = permit {
                                 permit.shared().found_ready();
                             }
@@ -117,6 +118,7 @@ where
                         Poll::Pending => {
                             let Some(permit) = permit else { return Poll::Pending };
                             let reason = ready!(patience.poll_end(permit, waiting.deadline, cx));
+                            permit.shared().found_unready();
                             let rejected = permit.shared().refuse(reason);
                             State::Calling { response: ResponseFuture::rejected(rejected) }
                         }
