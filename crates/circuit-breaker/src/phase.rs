@@ -59,6 +59,8 @@ pub enum Tripped {
     Recovered,
     /// Somebody said so.
     ByHand,
+    /// Nobody holds the circuit any more; as if it were closed, which nobody counts.
+    Dropped,
 }
 
 impl Tripped {
@@ -77,6 +79,7 @@ impl Tripped {
             Self::TrialsSucceeded => "trials_succeeded",
             Self::Recovered => "recovered",
             Self::ByHand => "by_hand",
+            Self::Dropped => "dropped",
         }
     }
 }

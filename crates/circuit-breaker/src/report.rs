@@ -1,12 +1,12 @@
 //! What the circuit says: refusals, and changes of its state.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use tower_ballast_core::{BoxError, Event, EventKind, RetryAfter, Verdict};
 
 use crate::{
     decision::Ended,
-    phase::Change,
+    phase::{Change, Phase, Tripped},
     shared::{Refusal, Shared},
 };
 
@@ -51,6 +51,20 @@ impl Shared {
                 .delay(change.rest)
                 .sequence(change.sequence)
         });
+    }
+}
+
+/// A circuit that is gone is in no state: who adds up the states of many hears of it.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let (from, sequence) = {
+            let circuit = &self.lock().circuit;
+            (circuit.phase(), circuit.epoch() + 1)
+        };
+        if from != Phase::Closed {
+            let (to, reason) = (Phase::Closed, Tripped::Dropped);
+            self.tell(Some(Change { from, to, reason, sequence, rest: Duration::ZERO }));
+        }
     }
 }
 

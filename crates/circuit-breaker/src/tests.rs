@@ -165,6 +165,19 @@ async fn shadow_reports_and_refuses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_circuit_that_is_gone_leaves_no_state_behind() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let layer = touchy().on_event(move |event| log.lock().unwrap().push((event.from, event.to)));
+    let (service, fork) = (over(&layer), layer.clone().fork());
+    assert!(service.oneshot("fail").await.is_err());
+    drop(fork);
+    assert_eq!(*events.lock().unwrap(), [("closed", "open")], "the fork was closed");
+    drop(layer);
+    assert_eq!(*events.lock().unwrap(), [("closed", "open"), ("open", "closed")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn off_counts_nothing_and_can_be_switched_on() {
     let layer = touchy().enforcement(Enforcement::Off);
     let service = over(&layer);
