@@ -43,7 +43,7 @@ type Stack<S, R, D> = Metrics<
 /// | [`TimeoutLayer::new`] | 10 s for each attempt; the last one may use what is left |
 ///
 /// Of further authorities those are forgotten that have no request in flight, were not asked for lately and
-/// have a closed circuit; without such, the newcomers share one set of the three.
+/// have no circuit that rests or is forced; without such, the newcomers share one set of the three.
 ///
 /// What may be repeated goes by the method, or an `Idempotency-Key`: a POST without one is sent
 /// once. The error is a [`BoxError`](tower_ballast_core::BoxError).

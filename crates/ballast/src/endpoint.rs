@@ -71,9 +71,11 @@ impl Endpoint {
         self.attempt.handle()
     }
 
-    /// Whether it knows something that should not be forgotten.
+    /// Whether it knows something that should not be forgotten. A circuit whose rest is over is open
+    /// until a call comes, which may be never.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        self.circuit.handle().phase() != Phase::Closed
+        let circuit = self.circuit.handle().standing();
+        matches!(circuit.phase, Phase::ForcedOpen | Phase::ForcedClosed) || !circuit.rest.is_zero()
     }
 
     pub(crate) fn observer(self, observer: &SharedObserver) -> Self
@@ -124,5 +126,35 @@ impl Hash for AnyCase<'_> {
             state.write_u8(byte.to_ascii_lowercase());
         }
         state.write_u8(0xff);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tower::{ServiceExt, service_fn};
+    use tower_ballast_core::{BoxError, count};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_circuit_is_worth_keeping_until_its_rest_is_over() {
+        let mut endpoint = Endpoint::new(&HttpFacts::new());
+        endpoint.circuit = endpoint.circuit.consecutive_failures(count::<1>());
+        assert!(!endpoint.is_worth_keeping());
+
+        let down = service_fn(|_: http::Request<()>| async {
+            Err::<http::Response<()>, _>(BoxError::from("down"))
+        });
+        assert!(endpoint.layer(down).oneshot(http::Request::new(())).await.is_err());
+        assert!(endpoint.is_worth_keeping());
+
+        tokio::time::advance(Duration::from_secs(8)).await;
+        assert_eq!(endpoint.circuit().phase(), Phase::Open);
+        assert!(!endpoint.is_worth_keeping());
+
+        endpoint.circuit().force_open();
+        assert!(endpoint.is_worth_keeping());
     }
 }

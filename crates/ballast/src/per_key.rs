@@ -116,8 +116,9 @@ impl<K, M, L> PerKeyLayer<K, M, L> {
     /// Which layers are worth keeping though nobody has asked for them lately. Default: none. The
     /// first closure stays.
     ///
-    /// Circuits that are not closed, say: the flood below forgets idle hosts, and not the one that
-    /// is known to be down.
+    /// Circuits that rest, say: the flood below forgets idle hosts, and not the one that is known to
+    /// be down. Do not go by the phase alone: an open circuit that nobody asks stays open for ever,
+    /// and so would its key.
     ///
     /// ```
     /// use tower::{Service, ServiceBuilder, ServiceExt};
@@ -129,7 +130,7 @@ impl<K, M, L> PerKeyLayer<K, M, L> {
     ///     |host: &u32| Key::of(host),
     ///     |_: &u32| CircuitBreakerLayer::new().consecutive_failures(count::<1>()),
     /// )
-    /// .keep_if(|circuit| circuit.handle().phase() != Phase::Closed);
+    /// .keep_if(|circuit| !circuit.handle().standing().rest.is_zero());
     /// let hosts = per_host.handle();
     /// let mut client = ServiceBuilder::new().layer(per_host).service_fn(|host: u32| async move {
     ///     if host == 7 { Err(BoxError::from("down")) } else { Ok(host) }
