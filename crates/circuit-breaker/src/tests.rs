@@ -189,6 +189,31 @@ async fn off_counts_nothing_and_can_be_switched_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trial_whose_service_fails_to_get_ready_is_given_back_at_once() {
+    #[derive(Clone)]
+    struct Unready;
+    impl Service<&'static str> for Unready {
+        type Response = &'static str;
+        type Error = BoxError;
+        type Future = std::future::Pending<Reply>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Err("broken".into()))
+        }
+
+        fn call(&mut self, _: &'static str) -> Self::Future {
+            unreachable!("it is never ready")
+        }
+    }
+    let layer = touchy().trials(count::<1>()).wait(Duration::from_secs(60), 1);
+    over(&layer).oneshot("fail").await.unwrap_err();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let mut trial = pin!(layer.layer(Unready).call("ok"));
+    assert!(trial.as_mut().now_or_never().unwrap().is_err());
+    assert_eq!(over(&layer).oneshot("ok").now_or_never().unwrap().unwrap(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_calls_open_it() {
     let slow = service_fn(|request: &'static str| async move {
         tokio::time::sleep(Duration::from_secs(2)).await;

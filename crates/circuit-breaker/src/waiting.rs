@@ -105,17 +105,20 @@ where
                 }
                 StateProj::Readying { slow, permit } => {
                     let waiting = slow.as_mut().expect("kept until the service is ready");
-                    ready!(waiting.inner.poll_ready(cx)).map_err(Into::into)?;
-                    let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
-                        continue;
-                    };
-                    let mut permit = permit.take();
-                    if let Some(permit) = &mut permit {
-                        permit.enter();
-                    }
-                    let response = inner.call(request);
-                    State::Calling {
-                        response: ResponseFuture::calling(response, permit, classify, kept),
+                    if let Err(error) = ready!(waiting.inner.poll_ready(cx)) {
+                        State::Failed { error: Some(error.into()) }
+                    } else {
+                        let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
+                            continue;
+                        };
+                        let mut permit = permit.take();
+                        if let Some(permit) = &mut permit {
+                            permit.enter();
+                        }
+                        let response = inner.call(request);
+                        State::Calling {
+                            response: ResponseFuture::calling(response, permit, classify, kept),
+                        }
                     }
                 }
                 StateProj::Calling { response } => return response.poll(cx),
