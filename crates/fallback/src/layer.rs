@@ -187,6 +187,17 @@ impl<W, C, F> FallbackLayer<W, C, F> {
         self
     }
 
+    /// The same way, settings, name and observer with a limit and counts of its own: for one layer
+    /// of many that are alike.
+    #[must_use]
+    pub fn fork(mut self) -> Self {
+        let mut fork = self.shared.state.separate();
+        fork.reporter = self.shared.state.reporter.fork();
+        let (state, way) = (Arc::new(fork), Arc::clone(&self.shared.way));
+        self.shared = Spread::new(Shared { state, way });
+        self
+    }
+
     /// A handle that reads the counts and changes the settings while requests run.
     #[must_use]
     pub fn handle(&self) -> FallbackHandle {

@@ -45,7 +45,8 @@
 //! When another service is asked, at most [`limit`](FallbackLayer::limit) requests are there at a time, so that what is
 //! left standing does not go down as well; it is not asked past the deadline that
 //! [`facts`](FallbackLayer::facts) know of. If it cannot be asked, fails, or gives a response that the classifier calls a
-//! failure, the caller gets the first outcome, which says more of what is wrong.
+//! failure, the caller gets the first outcome, which says more of what is wrong. Without a deadline it may take for ever:
+//! give it a timeout of its own, one that covers readiness.
 //!
 //! # Defaults
 //!

@@ -253,6 +253,20 @@ async fn a_separate_layer_has_the_same_way_and_its_own_counts() {
 }
 
 #[tokio::test]
+async fn a_fork_has_its_own_counts_and_the_same_name_and_observer() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let layer = FallbackLayer::value(7)
+        .name("stock")
+        .on_event(move |event| log.lock().unwrap().push(event.to_string()));
+    let fork = layer.clone().fork();
+    assert_eq!(ask(&mut fork.layer(failing("down")), 1).await, Ok(7));
+    assert_eq!(*told.lock().unwrap(), ["stock fell_back reason=transient"]);
+    let fell_back = [&layer, &fork].map(|layer| layer.handle().statistics().fell_back);
+    assert_eq!(fell_back, [0, 1]);
+}
+
+#[tokio::test]
 async fn a_dropped_answer_gives_its_place_back() {
     let other = echo();
     other.script().always(Step::hang());
