@@ -48,6 +48,11 @@
 //! [`mock`] has layers that refuse when the test says so, with real rejections, for code that has to
 //! cope with them. [`stack`] looks at the order of the layers in a stack that is built.
 //!
+//! # A simulator
+//!
+//! [`simulator`] runs servers, clients and overload with the real layers: minutes of a thousand calls
+//! a second in about a second, the same to the last byte for the same seed.
+//!
 //! # Time
 //!
 //! [`time`] drives futures on tokio's paused clock: [`time::drive`] runs a test, [`time::advance`]
@@ -58,6 +63,7 @@ pub mod laws;
 pub mod mock;
 mod probe;
 mod scripted;
+pub mod simulator;
 pub mod stack;
 pub mod time;
 
