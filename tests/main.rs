@@ -9,6 +9,7 @@ mod gateway;
 mod http_layers;
 mod laws;
 mod mocks;
+mod overload;
 mod presets;
 mod served;
 mod wire;

@@ -1,0 +1,345 @@
+//! A server that was overloaded for ten seconds: does it come back, while its clients retry?
+//!
+//! It has a long queue and works on calls that nobody waits for any more, as most servers do. When
+//! the trigger is over the queue is full of such calls. If the clients then send more than the server
+//! can do, because each failure brings another attempt, it stays so for ever: the overload
+//! sustains itself (Bronson and others, "Metastable Failures in Distributed Systems", 2021).
+
+use std::{ops::Range, time::Duration};
+
+use tower::{
+    ServiceBuilder,
+    util::{BoxCloneService, MapResultLayer},
+};
+use tower_ballast::{
+    Backoff, BoxError, Budget, CircuitBreakerLayer, Jitter, RetryLayer, TimeoutLayer,
+    circuit_breaker::WindowOf, core::Multiplier,
+};
+use tower_ballast_test::simulator::{
+    Backend, Call, CallFacts, Change, Recording, Scene, Server, ServiceTime, Stream, simulate,
+    stretched,
+};
+
+use super::{
+    drawing::Drawing,
+    is_long, millis,
+    page::{Page, percent, time},
+    peers, run_all, seconds, seeds,
+    window::Window,
+};
+
+/// What brings the server to its knees, from 30 to 40 s.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Trigger {
+    /// It is ten times slower.
+    Slow,
+    /// It is asked for five times as much.
+    Spike,
+}
+
+/// How its clients behave. All give up an attempt after a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Arm {
+    /// One attempt, and that is it.
+    NoRetries,
+    /// Three attempts, exponential from 100 ms with full jitter.
+    Naive,
+    /// The same without jitter.
+    NaiveInStep,
+    /// The same with the budget of Finagle and tower: 20 %, and ten a second for each client.
+    BudgetWithReserve,
+    /// Ours with its budget and breaker, at most 1000 attempts at once.
+    Fixed,
+    /// Ours as the client preset has it, with a concurrency window.
+    Preset,
+}
+
+const ARMS: [(Arm, &str); 6] = [
+    (Arm::NoRetries, "no retries"),
+    (Arm::Naive, "3 attempts, no budget"),
+    (Arm::NaiveInStep, "the same, no jitter"),
+    (Arm::BudgetWithReserve, "budget 20 % + 10/s"),
+    (Arm::Fixed, "ours, fixed limit"),
+    (Arm::Preset, "ours, window"),
+];
+
+const TROUBLE: Range<u64> = 30..40;
+const END: u64 = 100;
+const ATTEMPT: Duration = seconds(1);
+
+/// A second is a good one when so many of the calls that are made in it succeed.
+const GOOD: f64 = 0.9;
+
+/// What is measured of one run.
+#[derive(Debug)]
+struct Found {
+    recovery: Option<Duration>,
+    success: f64,
+    attempts: f64,
+    curve: Vec<(f64, f64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    arm: Arm,
+    trigger: Trigger,
+    seed: u64,
+    load: f64,
+    clients: u32,
+}
+
+impl Job {
+    fn new(arm: Arm, trigger: Trigger, seed: u64) -> Self {
+        Self { arm, trigger, seed, load: 0.7, clients: 20 }
+    }
+
+    fn run(&self) -> Found {
+        let (recording, attempts) = self.simulate();
+        let (over, end) = (seconds(TROUBLE.end), seconds(END));
+        Found {
+            recovery: recording.recovery(over, end, GOOD),
+            success: recording.success(over..end),
+            attempts,
+            curve: recording.curve(seconds(20)..end, seconds(1)),
+        }
+    }
+
+    /// The calls, and how many attempts were made for each since the trouble began.
+    fn simulate(&self) -> (Recording, f64) {
+        simulate(self.seed, async |scene| {
+            let server = Server::new(10, ServiceTime::exponential(millis(10))).queue(10_000);
+            let rate = server.capacity() * self.load / f64::from(self.clients);
+            let stream = Stream::per_second(rate).clients(0..self.clients);
+            let (from, to) = (seconds(TROUBLE.start), seconds(TROUBLE.end));
+            let (server, stream) = match self.trigger {
+                Trigger::Slow => {
+                    let slow = Change::Slowdown(Multiplier::of::<10, 1>());
+                    let well = Change::Slowdown(Multiplier::of::<1, 1>());
+                    (server.at(from, slow).at(to, well), stream)
+                }
+                Trigger::Spike => (server, stream.factor(from, 5.0).factor(to, 1.0)),
+            };
+            let backend = scene.serve(server);
+            let client = |_| client(self.arm, &scene, backend.clone());
+            let recording = scene.offer(&[stream], seconds(END), client).await;
+            let attempts = recording.amplification(&backend.arrivals(), from..seconds(END));
+            (recording, attempts)
+        })
+    }
+}
+
+type Client = BoxCloneService<Call, (), BoxError>;
+
+fn client(arm: Arm, scene: &Scene, backend: Backend) -> Client {
+    let attempt = TimeoutLayer::new(stretched(ATTEMPT));
+    let bare = ServiceBuilder::new().map_response(drop).layer(attempt).service(backend.clone());
+    let backoff = Backoff::exponential(stretched(millis(100))).cap(stretched(seconds(5)));
+    match arm {
+        Arm::NoRetries => BoxCloneService::new(bare),
+        Arm::Naive | Arm::NaiveInStep => {
+            let jitter = if arm == Arm::Naive { Jitter::Full } else { Jitter::None };
+            let retry = RetryLayer::new(CallFacts)
+                .backoff(backoff.jitter(jitter))
+                .budget(Budget::unlimited())
+                .seed(scene.seed());
+            BoxCloneService::new(ServiceBuilder::new().layer(retry).service(bare))
+        }
+        Arm::BudgetWithReserve => {
+            let retry = peers::retry_with_reserve(&backoff, scene.seed());
+            BoxCloneService::new(ServiceBuilder::new().layer(retry).service(bare))
+        }
+        Arm::Fixed => ours(scene, backoff, backend, false),
+        Arm::Preset => ours(scene, backoff, backend, true),
+    }
+}
+
+/// The layers of the client preset, with its settings.
+fn ours(scene: &Scene, backoff: Backoff, backend: Backend, adapts: bool) -> Client {
+    let total = TimeoutLayer::total(stretched(seconds(30))).facts(CallFacts);
+    let retry = RetryLayer::new(CallFacts)
+        .backoff(backoff)
+        .longest_hint(stretched(seconds(30)))
+        .total(stretched(seconds(30)))
+        .seed(scene.seed());
+    let (bulkhead, window) = Window::new(stretched(ATTEMPT));
+    if !adapts {
+        bulkhead.handle().set_limit(1_000);
+    }
+    let see = MapResultLayer::new(move |outcome| {
+        if adapts {
+            window.see(&outcome);
+        }
+        outcome
+    });
+    let circuit = CircuitBreakerLayer::new()
+        .facts(CallFacts)
+        .window(WindowOf::Time(stretched(seconds(30))))
+        .rest(stretched(seconds(5)))
+        .longest_rest(stretched(seconds(60)))
+        .longest_trial(stretched(seconds(10)))
+        .abandoned_after(stretched(seconds(10)))
+        .seed(scene.seed());
+    let stack = ServiceBuilder::new()
+        .map_response(drop)
+        .layer(total)
+        .layer(retry)
+        .layer(bulkhead)
+        .layer(see)
+        .layer(circuit)
+        .layer(TimeoutLayer::new(stretched(ATTEMPT)).facts(CallFacts))
+        .service(backend);
+    BoxCloneService::new(stack)
+}
+
+#[test]
+fn the_preset_outlives_a_retry_storm_that_naive_retries_keep_up() {
+    let arms = if is_long() { &ARMS[..] } else { &ARMS[ARMS.len() - 1..] };
+    let mut jobs: Vec<Job> = Vec::new();
+    for trigger in [Trigger::Slow, Trigger::Spike] {
+        for (arm, _) in arms {
+            jobs.extend(seeds().map(|seed| Job::new(*arm, trigger, seed)));
+        }
+        if !is_long() {
+            jobs.extend([Arm::Naive, Arm::Fixed].map(|arm| Job::new(arm, trigger, 1)));
+        }
+    }
+    let all = All::run(jobs);
+    all.publish();
+
+    for (trigger, recovery, success) in
+        [(Trigger::Slow, seconds(2), 0.98), (Trigger::Spike, seconds(5), 0.94)]
+    {
+        let preset = all.of(trigger, Arm::Preset);
+        assert!(preset.recovery.is_some_and(|found| found <= recovery), "{trigger:?}: {preset:?}");
+        assert!(preset.success >= success, "{trigger:?}: {preset:?}");
+        assert!(preset.attempts <= 1.10, "{trigger:?}: {preset:?}");
+        // The same without its window is not good enough; without its budget it never recovers.
+        let fixed = all.of(trigger, Arm::Fixed);
+        assert!(fixed.recovery.is_none_or(|found| found > recovery), "{trigger:?}: {fixed:?}");
+        assert!(fixed.success < success, "{trigger:?}: {fixed:?}");
+        let naive = all.of(trigger, Arm::Naive);
+        assert!(naive.recovery.is_none() && naive.success < 0.01, "{trigger:?}: {naive:?}");
+    }
+}
+
+/// All runs with what was found.
+struct All(Vec<(Job, Found)>);
+
+impl All {
+    fn run(jobs: Vec<Job>) -> Self {
+        let found = run_all(&jobs, Job::run);
+        Self(jobs.into_iter().zip(found).collect())
+    }
+
+    /// The worst of all seeds.
+    fn worst(&self, is_it: impl Fn(&Job) -> bool) -> Worst {
+        let mut found = self.0.iter().filter(|(job, _)| is_it(job)).map(|(_, found)| found);
+        let first = found.next().expect("every arm is run");
+        let first =
+            Worst { recovery: first.recovery, success: first.success, attempts: first.attempts };
+        found.fold(first, |worst, found| Worst {
+            recovery: worst.recovery.zip(found.recovery).map(|(one, other)| one.max(other)),
+            success: worst.success.min(found.success),
+            attempts: worst.attempts.max(found.attempts),
+        })
+    }
+
+    fn of(&self, trigger: Trigger, arm: Arm) -> Worst {
+        self.worst(|job| job.trigger == trigger && job.arm == arm)
+    }
+
+    fn arms(&self) -> Vec<(Arm, &'static str)> {
+        let is_run = |arm: Arm| self.0.iter().any(|(job, _)| job.arm == arm);
+        ARMS.into_iter().filter(|(arm, _)| is_run(*arm)).collect()
+    }
+
+    fn publish(&self) {
+        let mut page = Page::new(
+            "retry-storm",
+            "Retry storm",
+            "Twenty clients with 35 calls a second each use 70 % of a server of ten workers and 10 ms \
+             (exponential) with a queue of 10 000, which works on calls that nobody waits for any \
+             more. From 30 to 40 s something goes wrong. An attempt is given up after a second. A \
+             second counts as a good one when 90 % of the calls made in it succeed; recovered is who \
+             has only good ones from then to the end, at 100 s.\n\n\
+             Ours is the stack of the client preset. Its window of concurrent attempts goes from 1 to \
+             1000, begins at 100, is set to half of what is in use at most once a second when an \
+             attempt times out, and grows by one with each window of successes.",
+        );
+        for (trigger, name, title) in [
+            (Trigger::Slow, "slow", "The server is ten times slower"),
+            (Trigger::Spike, "spike", "It is asked for five times as much"),
+        ] {
+            let row = |(arm, name): (Arm, &str)| {
+                let worst = self.of(trigger, arm);
+                vec![
+                    name.to_owned(),
+                    time(worst.recovery),
+                    percent(worst.success),
+                    format!("{:.2}", worst.attempts),
+                ]
+            };
+            let rows: Vec<Vec<String>> = self.arms().into_iter().map(row).collect();
+            let mut drawing = Drawing::of_shares("Success").trouble(30.0, 40.0);
+            for (arm, name) in self.arms() {
+                let is_it = |job: &Job| job.trigger == trigger && job.arm == arm;
+                let first = self.0.iter().find(|(job, _)| is_it(job));
+                drawing = drawing.curve(name, first.expect("every arm is run").1.curve.clone());
+            }
+            page = page
+                .section(title)
+                .table(
+                    &["clients", "recovered after", "success, 40 to 100 s", "attempts per call"],
+                    rows,
+                )
+                .drawing(name, &drawing);
+        }
+        if is_long() { sweep(page) } else { page }.publish();
+    }
+}
+
+/// What is asserted of an arm.
+#[derive(Debug)]
+struct Worst {
+    recovery: Option<Duration>,
+    success: f64,
+    attempts: f64,
+}
+
+/// The preset at other loads, and with other numbers of clients.
+fn sweep(page: Page) -> Page {
+    const LOADS: [f64; 5] = [0.5, 0.7, 0.8, 0.9, 0.95];
+    const CLIENTS: [u32; 5] = [1, 5, 20, 100, 1_000];
+    let mut jobs = Vec::new();
+    for trigger in [Trigger::Slow, Trigger::Spike] {
+        for (load, clients) in LOADS.iter().flat_map(|load| CLIENTS.map(|clients| (*load, clients)))
+        {
+            let job = |seed| Job { load, clients, ..Job::new(Arm::Preset, trigger, seed) };
+            jobs.extend((1..=5).map(job));
+        }
+    }
+    let all = All::run(jobs);
+    let mut page = page;
+    for (trigger, title) in [
+        (Trigger::Slow, "The preset at other loads: ten times slower"),
+        (Trigger::Spike, "The preset at other loads: five times as much"),
+    ] {
+        let cell = |load: f64, clients| {
+            let here = |job: &Job| {
+                job.trigger == trigger
+                    && job.load.total_cmp(&load).is_eq()
+                    && job.clients == clients
+            };
+            let worst = all.worst(here);
+            assert!(worst.recovery.is_some(), "{trigger:?} at {load} with {clients}: {worst:?}");
+            format!("{}, {}", time(worst.recovery), percent(worst.success))
+        };
+        let row = |clients: u32| {
+            let cells = LOADS.map(|load| cell(load, clients));
+            std::iter::once(clients.to_string()).chain(cells).collect()
+        };
+        let head = ["clients", "0.5 C", "0.7 C", "0.8 C", "0.9 C", "0.95 C"];
+        page = page.section(title).table(&head, CLIENTS.map(row));
+    }
+    page
+}
