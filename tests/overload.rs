@@ -8,6 +8,7 @@
 mod drawing;
 mod page;
 mod peers;
+mod priority;
 mod retry_storm;
 mod window;
 

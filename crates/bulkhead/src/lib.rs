@@ -43,11 +43,15 @@
 //! |---|---|---|
 //! | when all are taken | refuses at once | waits, by class, and first come, first served |
 //! | readiness | passes through; the inner service need not be `Clone` | asks the inner service, always answers ready, and waits in the response |
-//! | refuses for | [`BulkheadFull`](Reason::BulkheadFull) | [`QueueFull`](Reason::QueueFull), [`QueueTimeout`](Reason::QueueTimeout), [`DeadlinePassed`](Reason::DeadlinePassed), [`NotReady`](Reason::NotReady) |
+//! | refuses for | [`BulkheadFull`](Reason::BulkheadFull) | [`QueueFull`](Reason::QueueFull), [`WaitTooLong`](Reason::WaitTooLong), [`QueueTimeout`](Reason::QueueTimeout), [`DeadlinePassed`](Reason::DeadlinePassed), [`NotReady`](Reason::NotReady) |
 //!
 //! Nobody overtakes within a class: a newcomer joins the queue while anybody stands there. A request whose
 //! caller goes away leaves the queue at once and its turn goes to the next. The deadline that
 //! [`facts`](BulkheadLayer::facts) know of ends a wait as well.
+//!
+//! A wait is foreseen from the time between turns that the class has lately had. Who would wait for longer
+//! than the [longest wait](BulkheadLayer::longest_wait), or than half of what is left until its deadline, is
+//! refused at once: it would hold a place in the queue in vain.
 //!
 //! # Who goes first
 //!

@@ -42,8 +42,16 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     }
     // Without enforcement nobody waits: the question is only whether there is room.
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
-    let mut evicted = None;
-    let joined = shared.gate.join(rank, now, |ranks| ranks.make_room(&rank, most, &mut evicted));
+    let due = deadline.map_or(Nanos::MAX, Deadline::moment);
+    let patience = shared.longest_wait().min(due.since(now) / 2);
+    let (mut evicted, mut refusal) = (None, Reason::QueueFull);
+    let joined = shared.gate.join(rank, now, |ranks| {
+        if most > 0 && ranks.wait_of(&rank) > patience {
+            refusal = Reason::WaitTooLong;
+            return false;
+        }
+        ranks.make_room(&rank, most, &mut evicted)
+    });
     if let Some(evicted) = evicted {
         evicted.wake();
     }
@@ -51,12 +59,11 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
         Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
         Joined::Waits(place) => {
             let latest = now + shared.longest_wait();
-            let due = deadline.map_or(Nanos::MAX, Deadline::moment);
             let reason = if due <= latest { Reason::DeadlinePassed } else { Reason::QueueTimeout };
             let (place, until) = (Some(place), latest.min(due));
             Entry::Stand(Standing { shared: Arc::clone(shared), place, until, reason })
         }
-        Joined::Full => Entry::Refused(Reason::QueueFull),
+        Joined::Full => Entry::Refused(refusal),
         Joined::Closed => Entry::Refused(Reason::BulkheadFull),
     }
 }

@@ -20,6 +20,8 @@ pub struct Statistics {
     pub queue_full: u64,
     /// Gave up after the longest wait.
     pub queue_timeout: u64,
+    /// Refused because the wait would have been too long.
+    pub wait_too_long: u64,
     /// Gave up at their deadline.
     pub deadline_passed: u64,
     /// Refused because the service was not ready for too long.
@@ -32,6 +34,7 @@ pub(crate) struct Refusals {
     full: AtomicU64,
     queue_full: AtomicU64,
     queue_timeout: AtomicU64,
+    wait_too_long: AtomicU64,
     deadline_passed: AtomicU64,
     not_ready: AtomicU64,
 }
@@ -41,6 +44,7 @@ impl Refusals {
         let count = match reason {
             Reason::QueueFull => &self.queue_full,
             Reason::QueueTimeout => &self.queue_timeout,
+            Reason::WaitTooLong => &self.wait_too_long,
             Reason::DeadlinePassed => &self.deadline_passed,
             Reason::NotReady => &self.not_ready,
             _ => &self.full,
@@ -53,6 +57,7 @@ impl Refusals {
             full: self.full.load(Relaxed),
             queue_full: self.queue_full.load(Relaxed),
             queue_timeout: self.queue_timeout.load(Relaxed),
+            wait_too_long: self.wait_too_long.load(Relaxed),
             deadline_passed: self.deadline_passed.load(Relaxed),
             not_ready: self.not_ready.load(Relaxed),
             ..Statistics::default()

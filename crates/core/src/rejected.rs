@@ -29,6 +29,8 @@ pub enum Reason {
     QueueFull,
     /// The request waited for its turn as long as it may.
     QueueTimeout,
+    /// The request would have to wait longer for its turn than makes sense.
+    WaitTooLong,
     /// The service was not ready for longer than it may be.
     NotReady,
     /// More requests have come than may come in this time.
@@ -49,6 +51,7 @@ impl Reason {
             Self::BulkheadFull => "bulkhead_full",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
+            Self::WaitTooLong => "wait_too_long",
             Self::NotReady => "not_ready",
             Self::RateLimited => "rate_limited",
         }
@@ -65,6 +68,7 @@ impl Reason {
             Self::BulkheadFull => "as many requests as may be are in flight",
             Self::QueueFull => "as many requests as may be are waiting",
             Self::QueueTimeout => "the request has waited as long as it may",
+            Self::WaitTooLong => "the request would have to wait too long",
             Self::NotReady => "the service has not been ready for too long",
             Self::RateLimited => "more requests have come than may come in this time",
         }
