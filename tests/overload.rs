@@ -6,6 +6,7 @@
 //! runs twenty, and writes what it finds to `docs/overload`.
 
 mod drawing;
+mod fairness;
 mod page;
 mod peers;
 mod priority;

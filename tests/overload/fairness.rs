@@ -1,0 +1,148 @@
+//! A hundred polite clients beside a greedy one, at one limit.
+
+use std::{ops::Range, time::Duration};
+
+use tower::{Layer, util::BoxCloneService};
+use tower_ballast::{
+    BoxError, Facts, PriorityRateLimitLayer, Quota,
+    core::{Key, count},
+};
+use tower_ballast_test::simulator::{
+    Call, Recording, Server, ServiceTime, Stream, simulate, stretched,
+};
+
+use super::{
+    millis,
+    page::{Page, percent},
+    run_all, seconds, seeds,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Arm {
+    /// All in one queue, whoever they come from.
+    OneQueue,
+    /// Every client with its turns.
+    ByClient,
+    /// Every tenant with its turns; the greedy one has a thousand keys.
+    ByTenant,
+}
+
+const ARMS: [(Arm, &str); 3] = [
+    (Arm::OneQueue, "one queue for all"),
+    (Arm::ByClient, "ours, by client"),
+    (Arm::ByTenant, "ours, by tenant, with 1000 keys"),
+];
+
+const POLITE: u32 = 100;
+const LIMIT: f64 = 1_000.0;
+const SPAN: Range<Duration> = seconds(5)..seconds(35);
+const SERVICE: Duration = millis(1);
+
+#[derive(Debug)]
+struct Found {
+    worst: f64,
+    used: f64,
+    fairness: f64,
+    wait: Duration,
+}
+
+fn run((arm, seed): &(Arm, u64)) -> Found {
+    simulate(*seed, async |scene| {
+        let backend = scene.serve(Server::new(10_000, ServiceTime::constant(SERVICE)));
+        let arrivals = backend.arrivals();
+        let polite = Stream::per_second(8.0).clients(0..POLITE);
+        let greedy = match arm {
+            Arm::ByTenant => Stream::per_second(10.0).clients(POLITE..POLITE + 1_000),
+            _ => Stream::per_second(10_000.0).clients(POLITE..POLITE + 1),
+        };
+        let second = stretched(seconds(1));
+        let layer =
+            PriorityRateLimitLayer::new(Quota::per(second, count::<1_000>()).burst(count::<10>()))
+                .facts(ByArm(*arm))
+                .queue(256)
+                .longest_wait(stretched(millis(200)));
+        let backend = tower::util::MapErrLayer::new(BoxError::from).layer(backend);
+        let backend = tower::util::MapResponseLayer::new(drop).layer(backend);
+        let service: BoxCloneService<Call, (), BoxError> =
+            BoxCloneService::new(layer.layer(backend));
+        let recording = scene.offer(&[polite, greedy], SPAN.end, |_| service.clone()).await;
+        let polite: Recording = recording.only(|call| call.client() < POLITE);
+        #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+        let passed = arrivals.count(SPAN) as f64;
+        Found {
+            worst: polite.worst_client(SPAN),
+            used: passed / (LIMIT * (SPAN.end - SPAN.start).as_secs_f64()),
+            fairness: share_of_asked(&polite),
+            wait: polite.percentile(SPAN, 0.99).saturating_sub(SERVICE),
+        }
+    })
+}
+
+/// Jain's index over what each client got of what it asked for.
+fn share_of_asked(polite: &Recording) -> f64 {
+    let shares: Vec<f64> = (0..POLITE)
+        .map(|client| polite.only(|call| call.client() == client).success(SPAN))
+        .collect();
+    let (sum, squares): (f64, f64) =
+        (shares.iter().sum(), shares.iter().map(|share| share * share).sum());
+    sum * sum / (f64::from(POLITE) * squares.max(f64::MIN_POSITIVE))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ByArm(Arm);
+
+impl Facts<Call> for ByArm {
+    fn key(&self, call: &Call) -> Option<Key> {
+        match self.0 {
+            Arm::OneQueue => None,
+            Arm::ByClient => Some(Key::of(&call.client)),
+            Arm::ByTenant => Some(Key::of(&call.client.min(POLITE))),
+        }
+    }
+}
+
+#[test]
+fn a_greedy_client_takes_nothing_from_polite_ones() {
+    let mut jobs = vec![(Arm::OneQueue, 1)];
+    for arm in [Arm::ByClient, Arm::ByTenant] {
+        jobs.extend(seeds().map(|seed| (arm, seed)));
+    }
+    let found = run_all(&jobs, run);
+    let all: Vec<(Arm, Found)> = jobs.into_iter().map(|(arm, _)| arm).zip(found).collect();
+
+    let row = |(arm, name): (Arm, &str)| {
+        let of = || all.iter().filter(|(of, _)| *of == arm).map(|(_, found)| found);
+        let least = |what: fn(&Found) -> f64| of().map(what).fold(f64::MAX, f64::min);
+        let wait = of().map(|found| found.wait).max().unwrap_or_default();
+        vec![
+            name.to_owned(),
+            percent(least(|found| found.worst)),
+            percent(least(|found| found.used)),
+            format!("{:.4}", least(|found| found.fairness)),
+            format!("{:.0} ms", wait.as_secs_f64() * 1e3),
+        ]
+    };
+    Page::new(
+        "fairness",
+        "Fairness",
+        "A limit of 1000 a second, a burst of ten, waits of at most 200 ms. A hundred polite clients ask for 8 a second \
+         each, and a greedy one, or a tenant with a thousand keys, for 10 000.",
+    )
+    .section("What the polite clients get")
+    .table(
+        &["queue", "worst client's success", "limit used", "Jain's index", "wait, p99"],
+        ARMS.map(row),
+    )
+    .publish();
+
+    for (arm, found) in &all {
+        if *arm == Arm::OneQueue {
+            assert!(found.worst < 0.5, "it proves nothing: {found:?}");
+            continue;
+        }
+        assert!(found.worst >= 0.999, "{arm:?}: {found:?}");
+        assert!(found.used >= 0.995, "{arm:?}: {found:?}");
+        assert!(found.fairness >= 0.999, "{arm:?}: {found:?}");
+        assert!(found.wait <= millis(30), "{arm:?}: {found:?}");
+    }
+}
