@@ -1,8 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Priority, clock, ranks::Floors};
+use tower_ballast_core::{
+    Enforcement, Key, Priority, Reason, Rejected, RetryAfter, Standings, clock, ranks::Floors,
+};
 
-use crate::{Quota, gate::Standing, shared::Shared, statistics::Statistics};
+use crate::{
+    Quota, Reservation, gate::Standing, shared::Shared, slots::HORIZON, statistics::Statistics,
+};
 
 /// Reads a limiter and changes it while requests run. Made by
 /// [`PriorityRateLimitLayer::handle`](crate::PriorityRateLimitLayer::handle).
@@ -45,6 +49,51 @@ impl PriorityRateLimitHandle {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.0.door.gate.standing(clock::now())
+    }
+
+    /// Takes so much of the limit in advance, for a moment at most `within` from now.
+    ///
+    /// It takes part in the limit and not in the queue: the moment is free of others, and may be
+    /// earlier than the turns of those who wait.
+    ///
+    /// ```
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// use tower_ballast_core::count;
+    /// use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()));
+    /// let handle = layer.handle();
+    /// handle.try_reserve(count::<1>(), Duration::ZERO).unwrap().spend();
+    ///
+    /// let next = handle.try_reserve(count::<1>(), Duration::from_secs(1)).unwrap();
+    /// assert_eq!(next.remaining(), Duration::from_millis(100));
+    /// next.ready().await;
+    /// next.spend();
+    ///
+    /// let refused = handle.try_reserve(count::<1>(), Duration::from_millis(10)).unwrap_err();
+    /// println!("{refused}");
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::RateLimited`], with the moment that would be free, when that is later or never.
+    pub fn try_reserve(&self, cost: NonZeroU32, within: Duration) -> Result<Reservation, Rejected> {
+        let now = clock::now();
+        if let Some(moment) = self.0.door.gate.reserve(now, cost.get(), within) {
+            return Ok(Reservation::new(&self.0, moment, cost.get()));
+        }
+        let rejected = Rejected::new(Reason::RateLimited).layer(self.0.reporter.name());
+        // Looked at, and given back: so it is known when it would be.
+        let gate = &self.0.door.gate;
+        Err(match gate.reserve(now, cost.get(), HORIZON) {
+            Some(moment) => {
+                gate.give_back(moment, cost.get());
+                rejected.retry_after(RetryAfter::hint(moment.since(now)))
+            }
+            None => rejected,
+        })
     }
 
     /// How many wait for their turn.
@@ -93,5 +142,18 @@ impl PriorityRateLimitHandle {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.0.statistics()
+    }
+}
+
+/// What is left of the limit, for `RateLimitFieldsLayer` of `tower-ballast-http`.
+impl Standings for PriorityRateLimitHandle {
+    fn each(&self, _: Option<Key>, tell: &mut dyn FnMut(&tower_ballast_core::Standing<'_>)) {
+        let (now, quota, name) = (clock::now(), self.quota(), self.0.reporter.name());
+        let left = self.0.door.gate.standing(now);
+        let standing =
+            tower_ballast_core::Standing::new(&name, quota.count().into(), quota.period())
+                .remaining(left.remaining.into())
+                .reset(left.full_at.since(now).min(quota.interval()));
+        tell(&standing);
     }
 }

@@ -104,6 +104,7 @@ mod handle;
 mod layer;
 mod modes;
 mod quota;
+mod reservation;
 mod service;
 mod settle;
 mod shared;
@@ -124,6 +125,7 @@ pub use self::{
     layer::PriorityRateLimitLayer,
     modes::{Queue, Refuse},
     quota::Quota,
+    reservation::Reservation,
     service::PriorityRateLimit,
     settle::{Settle, Settlement},
     statistics::{ClassStatistics, Statistics},

@@ -1,0 +1,76 @@
+use axum::{Router, routing::get};
+use http::StatusCode;
+use http_body_util::BodyExt;
+use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_ballast::{
+    RespondLayer,
+    http::{ClientField, HttpFacts, RateLimitFieldsLayer},
+    prelude::*,
+};
+
+use crate::wire::{self, client, serve};
+
+/// A router with a limit for all its connections.
+fn limited(quota: Quota) -> (Router, tower_ballast::rate_limit::PriorityRateLimitHandle) {
+    let limit = PriorityRateLimitLayer::new(quota).name("search");
+    let handle = limit.handle();
+    let app = Router::new().route("/", get(async || "found")).layer(
+        ServiceBuilder::new()
+            .layer(RateLimitFieldsLayer::new(handle.clone()).every_answer())
+            .layer(RespondLayer::new())
+            .layer(limit),
+    );
+    (app, handle)
+}
+
+#[tokio::test]
+async fn a_limit_holds_across_connections_and_tells_what_is_left() {
+    let (app, _) = limited(Quota::per_hour(count::<2>()).burst(count::<2>()));
+    let address = serve(app).await;
+    for left in [1, 0] {
+        // A client of its own has a connection of its own.
+        let answer = client().oneshot(wire::get(address)).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"search\";q=2;w=3600");
+        assert_eq!(answer.headers()["ratelimit"], format!("\"search\";r={left};t=1800"));
+    }
+    let refused = client().oneshot(wire::get(address)).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()["ratelimit"], "\"search\";r=0;t=1800");
+    assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    // Half an hour is beyond the horizon, and so told as it is, in whole seconds rounded up.
+    let after: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1795..=1800).contains(&after), "{after} s");
+    let problem = refused.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&problem).contains("rate_limited"));
+}
+
+#[tokio::test]
+async fn a_client_that_was_refused_comes_back_at_its_moment_and_passes() {
+    // The next one is free after 50 ms.
+    let (app, handle) = limited(Quota::per_second(count::<20>()).burst(count::<1>()));
+    let address = serve(app).await;
+    let mut client = ServiceBuilder::new().layer(tower_ballast::http_client()).service(client());
+    for _ in 0..3 {
+        let answer = client.ready().await.unwrap().call(wire::get(address)).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert!(handle.statistics().of(Priority::Medium).limited >= 1, "nobody was refused");
+}
+
+#[tokio::test]
+async fn priorities_and_clients_are_read_from_the_requests_of_trusted_senders() {
+    let facts = HttpFacts::new()
+        .trusted_sender()
+        .client(ClientField::new(http::HeaderName::from_static("x-tenant")));
+    let layer =
+        PriorityRateLimitLayer::new(Quota::per_second(count::<1000>())).facts(facts).queue(256);
+    let app = Router::new()
+        .route("/", get(async || "found"))
+        .layer(ServiceBuilder::new().layer(RespondLayer::new()).layer(layer));
+    let address = serve(app).await;
+    let mut request = wire::get(address);
+    request.headers_mut().insert("priority", "u=0".parse().unwrap());
+    request.headers_mut().insert("x-tenant", "seven".parse().unwrap());
+    assert_eq!(client().oneshot(request).await.unwrap().status(), StatusCode::OK);
+}
