@@ -8,6 +8,9 @@ pub(crate) use loom::sync::{Mutex, atomic};
 #[cfg(not(ballast_loom))]
 pub(crate) use std::sync::{Mutex, atomic};
 
+/// How many keys share a set of the key table: few enough in models for them to end.
+pub(crate) const WAYS: usize = if cfg!(ballast_loom) { 1 } else { 8 };
+
 /// How many stripes a striped counter has: a power of two, at least two per processor, so that
 /// threads which run at once seldom meet in one.
 #[cfg(not(ballast_loom))]

@@ -8,6 +8,8 @@
 
 #[path = "loom/gate.rs"]
 mod gate;
+#[path = "loom/keys.rs"]
+mod keys;
 #[path = "loom/line.rs"]
 mod line;
 

@@ -1,0 +1,236 @@
+//! A rate limit for each of very many keys, in a memory that does not grow.
+//!
+//! A limit per client needs something to remember for each client, and who invents clients fills the
+//! memory of a limiter that remembers them all. A [`KeyTable`] has a hard bound. It remembers only who
+//! owes: a key that has been quiet for long enough owes nothing, is no different from one that never
+//! came, and its place is free.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_ballast_core::{Key, clock::Nanos, keys::{KeyTable, Pace}};
+//!
+//! let table = KeyTable::new(100_000);
+//! let pace = Pace::new(Duration::from_millis(100), 2);
+//! let (ann, bob) = (Key::of("ann"), Key::of("bob"));
+//! let now = Nanos::from_nanos(1_000_000_000);
+//!
+//! assert!(table.take(ann, now, pace, 1).is_ok());
+//! assert!(table.take(ann, now, pace, 1).is_ok());
+//! assert_eq!(table.take(ann, now, pace, 1), Err(now + Duration::from_millis(100)));
+//! assert!(table.take(bob, now, pace, 1).is_ok());
+//! ```
+//!
+//! # How it works
+//!
+//! The limit is the generic cell rate algorithm, which needs one moment for each key: its theoretical
+//! arrival time, up to which its quota is used. Places are in sets of eight, 128 bytes that hold eight
+//! fingerprints and eight moments. A key has two sets to be in, by a hash that is seeded anew in each
+//! process. There are five places for four keys of the capacity, 20 bytes a key; what is not used is
+//! not allocated but in segments of 64 KiB.
+//!
+//! # When it is full
+//!
+//! If all sixteen places of a newcomer are taken by keys that owe, it takes the place of the one that
+//! owes least **and owes what that one owed**. So a flood of new keys wins no bursts: it runs into the
+//! debts that it made. Such [evictions](KeyTable::evictions) are counted; the one that was driven out
+//! is a newcomer when it comes again.
+//!
+//! # Keys taken for one another
+//!
+//! Two keys are one if their fingerprints are, 64 bits: with a million keys at once the chance that
+//! any two are is 1 in 37 million.
+//!
+//! # Threads
+//!
+//! There is no lock. What passes is paid exactly once, at a place that is its key's before and after;
+//! who takes a place looks whether its key paid in that moment, and leaves it if so. In the moment
+//! in which two keys come to one place, or two threads bring in one key, a caller may be refused once too
+//! often, never too seldom.
+
+mod pace;
+mod segments;
+mod set;
+#[cfg(all(test, not(ballast_loom)))]
+mod tests;
+
+use std::ops::ControlFlow;
+
+pub use self::pace::Pace;
+use self::{
+    segments::Segments,
+    set::{Place, Set},
+};
+use crate::{
+    Key,
+    clock::Nanos,
+    sync::{
+        WAYS,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// The highest capacity: 160 MiB.
+const MOST: u32 = 1 << 23;
+
+/// A set with no more free places than this is crowded.
+const CROWDED: usize = 4;
+
+/// What each of many keys has used of its quota; see [the module](self).
+#[derive(Debug)]
+pub struct KeyTable {
+    segments: Segments,
+    evictions: AtomicU64,
+}
+
+impl KeyTable {
+    /// A table for so many keys that owe at one time, at most 8 388 608. It allocates up to 20 bytes
+    /// for each of them, and little before there are any.
+    #[must_use]
+    pub fn new(capacity: u32) -> Self {
+        let places = u64::from(capacity.clamp(1, MOST)) * 5 / 4;
+        let sets = places.div_ceil(WAYS as u64).max(2);
+        Self { segments: Segments::new(sets), evictions: AtomicU64::new(0) }
+    }
+
+    /// Takes so much of the key's quota, if it is there.
+    ///
+    /// Different keys may have different paces. If the pace of a key changes, the moment at which its
+    /// quota is whole again stays.
+    ///
+    /// # Errors
+    ///
+    /// The first moment at which it would be there; [`Nanos::MAX`] if it costs more than the burst.
+    pub fn take(&self, key: Key, now: Nanos, pace: Pace, cost: u32) -> Result<(), Nanos> {
+        let Some(ahead) = pace.burst.checked_sub(pace.weight(cost)) else { return Err(Nanos::MAX) };
+        let admits = |arrival: u64| {
+            let slot = Nanos::from_nanos(arrival.saturating_sub(ahead));
+            if slot > now { Err(slot) } else { Ok(()) }
+        };
+        self.pay(key, now, pace.weight(cost), admits)
+    }
+
+    /// Takes so much whether it is there or not; what was not there is owed.
+    pub fn charge(&self, key: Key, now: Nanos, pace: Pace, cost: u32) {
+        let _always = self.pay(key, now, pace.weight(cost), |_| Ok(()));
+    }
+
+    /// Gives back so much. Nobody has ever more than the burst.
+    pub fn give_back(&self, key: Key, pace: Pace, cost: u32) {
+        let sets = self.segments.known(key);
+        if let Some(place) = find(sets, print(key)) {
+            place.give_back(pace.weight(cost));
+        }
+    }
+
+    /// The moment at which all of the key's quota is there again; that has passed for a key that is
+    /// not known.
+    #[must_use]
+    pub fn full_at(&self, key: Key) -> Nanos {
+        let place = find(self.segments.known(key), print(key));
+        place.map_or(Nanos::ZERO, |place| Nanos::from_nanos(place.arrival()))
+    }
+
+    /// How many keys that owed were driven out by newcomers, for want of room.
+    #[must_use]
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Relaxed)
+    }
+
+    /// How many keys owe something at this moment. It looks at every place: not for each request.
+    #[must_use]
+    pub fn debtors(&self, now: Nanos) -> usize {
+        let owes = |place: &Place<'_>| place.print() != 0 && place.arrival() > now.as_nanos();
+        self.segments.allocated().flat_map(Set::places).filter(owes).count()
+    }
+
+    /// How many bytes are allocated for places at this moment.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.segments.allocated().count() * size_of::<Set>()
+    }
+
+    fn pay(
+        &self,
+        key: Key,
+        now: Nanos,
+        weight: u64,
+        admits: impl Fn(u64) -> Result<(), Nanos>,
+    ) -> Result<(), Nanos> {
+        let (print, now) = (print(key), now.as_nanos());
+        if let Some(place) = find(self.segments.known(key), print)
+            && let ControlFlow::Break(answer) = place.pay(print, now, weight, &admits)
+        {
+            return answer;
+        }
+        let sets = self.segments.made(key);
+        let mut carried = 0;
+        loop {
+            let place = if let Some(place) = find(sets.map(Some), print) {
+                place
+            } else {
+                let (victim, was, arrival) = cheapest(sets, now);
+                admits(arrival)?;
+                if !victim.claim(was, print) {
+                    continue;
+                }
+                let paid = victim.arrival_after_claim();
+                if paid != arrival {
+                    // Its key paid meanwhile, and is not the cheapest any more. Or ours did, in another
+                    // thread, and then owes that wherever it goes.
+                    carried = carried.max(paid);
+                    victim.claim(print, was);
+                    continue;
+                }
+                victim.raise(carried);
+                if was != 0 && arrival > now {
+                    self.evictions.fetch_add(1, Relaxed);
+                }
+                only(sets, victim, print)
+            };
+            if let ControlFlow::Break(answer) = place.pay(print, now, weight, &admits) {
+                return answer;
+            }
+        }
+    }
+}
+
+/// A fingerprint that is never that of an empty place.
+fn print(key: Key) -> u64 {
+    key.get().max(1)
+}
+
+fn find(sets: [Option<&Set>; 2], print: u64) -> Option<Place<'_>> {
+    sets.into_iter().flatten().find_map(|set| set.find(print))
+}
+
+/// The place to take: one whose key owes nothing, or else that of the key that owes least. With the
+/// print and the moment found there.
+///
+/// A key goes to the second of its sets only if the first gets crowded, so that most are found at once;
+/// that it then goes to the emptier one lets a full table find a place for nearly everybody.
+fn cheapest([first, second]: [&Set; 2], now: u64) -> (Place<'_>, u64, u64) {
+    let free = |set: &Set| set.places().filter(|place| place.arrival() <= now).count();
+    let moves = free(first) <= CROWDED && free(first) < free(second);
+    let sets = if moves { [second, first] } else { [first, second] };
+    let found = sets.into_iter().flat_map(Set::places).map(|place| {
+        // The print first: if the place changes hands in between, the claim fails.
+        let print = place.print();
+        (place, print, place.arrival())
+    });
+    let cheapest = found.min_by_key(|&(_, _, arrival)| arrival.max(now));
+    cheapest.expect("a set has places")
+}
+
+/// Two threads that bring in one key at one time may claim two places. Both then look, and the first of
+/// the places is the one; the other is emptied, and what it owes is owed there.
+fn only<'a>(sets: [&'a Set; 2], claimed: Place<'a>, print: u64) -> Place<'a> {
+    set::fence();
+    let mut same = sets.into_iter().flat_map(Set::places).filter(|place| place.print() == print);
+    let Some(first) = same.next() else { return claimed };
+    for other in same {
+        if other.claim(print, 0) {
+            first.raise(other.arrival_after_claim());
+        }
+    }
+    first
+}
