@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use tower_ballast::{
+    core::Key,
     prelude::*,
-    rate_limit::{Settlement, gate::Algorithm},
+    rate_limit::{KeyLimit, Settlement, gate::Algorithm},
 };
 use tower_ballast_test::{laws, laws::Trip};
 
@@ -50,6 +51,24 @@ laws! {
     ),
     readiness: optimistic,
     counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+laws! {
+    mod by_key;
+    layer: || PriorityRateLimitLayer::new(AMPLE)
+        .per_key(KeyLimit::new(1000, THOUSAND), |_: &u32| Some(Key::of("all"))),
+    readiness: pass_through,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(3600),
+}
+
+laws! {
+    mod by_key_with_a_queue;
+    layer: || PriorityRateLimitLayer::new(AMPLE)
+        .per_key(KeyLimit::new(1000, AMPLE), |number: &u32| Some(Key::of(number)))
+        .queue(1000),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _, _>| layer.handle().waiting(),
 }
 
 laws! {

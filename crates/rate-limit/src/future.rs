@@ -6,9 +6,9 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tower_ballast_core::{BoxError, clock::Nanos};
+use tower_ballast_core::BoxError;
 
-use crate::{settle::Settle, shared::Shared};
+use crate::{claim::Claim, settle::Settle, shared::Shared};
 
 pin_project! {
     /// The answer of a [`PriorityRateLimit`](crate::PriorityRateLimit), or its rejection.
@@ -22,7 +22,6 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, C> {
-        // Boxed are only calls whose cost is settled by their outcome.
         Calling { #[pin] response: F, bill: Option<Bill<C>> },
         Rejected { rejected: Option<BoxError> },
     }
@@ -32,8 +31,7 @@ pin_project! {
 struct Bill<C> {
     shared: Arc<Shared>,
     settle: C,
-    taken: Nanos,
-    cost: u32,
+    claim: Claim,
 }
 
 impl<F, C> ResponseFuture<F, C> {
@@ -48,10 +46,9 @@ impl<F, C> ResponseFuture<F, C> {
         response: F,
         shared: Arc<Shared>,
         settle: C,
-        taken: Nanos,
-        cost: u32,
+        claim: Claim,
     ) -> Self {
-        let bill = Some(Bill { shared, settle, taken, cost });
+        let bill = Some(Bill { shared, settle, claim });
         Self { state: State::Calling { response, bill } }
     }
 
@@ -73,8 +70,8 @@ where
         match self.project().state.project() {
             StateProj::Calling { response, bill } => {
                 let outcome = ready!(response.poll(cx));
-                if let Some(Bill { shared, settle, taken, cost }) = bill.take() {
-                    shared.settle(taken, cost, settle.settle(cost, outcome.as_ref()));
+                if let Some(Bill { shared, settle, claim }) = bill.take() {
+                    shared.settle(&claim, settle.settle(claim.cost, outcome.as_ref()));
                 }
                 Poll::Ready(outcome.map_err(Into::into))
             }

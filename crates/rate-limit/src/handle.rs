@@ -51,6 +51,42 @@ impl PriorityRateLimitHandle {
         self.0.door.gate.standing(clock::now())
     }
 
+    /// Changes how much each key may have; the limits by key are counted from 0 in the order in which
+    /// they were added. Nothing changes if there is no such limit.
+    pub fn set_key_quota(&self, limit: usize, quota: Quota) {
+        if let Some(limit) = self.0.levels.get(limit) {
+            limit.set_quota(quota);
+            self.0.tell_settings("key_quota");
+        }
+    }
+
+    /// Gives one key another quota, or with `None` the usual one again. Nothing changes if there is no
+    /// such limit.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Key, count};
+    /// use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
+    ///
+    /// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>())).per_key(
+    ///     KeyLimit::new(10_000, Quota::per_second(count::<10>())),
+    ///     |tenant: &u32| Some(Key::of(tenant)),
+    /// );
+    /// layer.handle().set_exception(0, Key::of(&7_u32), Some(Quota::CLOSED)); // blocked
+    /// ```
+    pub fn set_exception(&self, limit: usize, key: Key, quota: Option<Quota>) {
+        if let Some(limit) = self.0.levels.get(limit) {
+            limit.set_exception(key, quota);
+            self.0.tell_settings("exception");
+        }
+    }
+
+    /// How many keys that had used their limit were forgotten early, for want of room. Should that
+    /// grow, the capacities are too small or somebody invents keys.
+    #[must_use]
+    pub fn evictions(&self) -> u64 {
+        self.0.levels.iter().map(|limit| limit.table().evictions()).sum()
+    }
+
     /// Takes so much of the limit in advance, for a moment at most `within` from now.
     ///
     /// It takes part in the limit and not in the queue: the moment is free of others, and may be
@@ -145,10 +181,14 @@ impl PriorityRateLimitHandle {
     }
 }
 
-/// What is left of the limit, for `RateLimitFieldsLayer` of `tower-ballast-http`.
+/// What is left of the limit, and of the first one by key if it goes by the key that is asked for;
+/// for `RateLimitFieldsLayer` of `tower-ballast-http`.
 impl Standings for PriorityRateLimitHandle {
-    fn each(&self, _: Option<Key>, tell: &mut dyn FnMut(&tower_ballast_core::Standing<'_>)) {
+    fn each(&self, key: Option<Key>, tell: &mut dyn FnMut(&tower_ballast_core::Standing<'_>)) {
         let (now, quota, name) = (clock::now(), self.quota(), self.0.reporter.name());
+        if let (Some(key), Some(limit)) = (key, self.0.levels.get(0)) {
+            tell(&limit.standing(key, now));
+        }
         let left = self.0.door.gate.standing(now);
         let standing =
             tower_ballast_core::Standing::new(&name, quota.count().into(), quota.period())

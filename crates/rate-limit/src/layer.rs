@@ -1,12 +1,14 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Event, Name, Observer, Priority, ranks::Floors};
+use tower_ballast_core::{Enforcement, Event, Key, Name, Observer, Priority, ranks::Floors};
 use tower_layer::Layer;
 
 use crate::{
     Quota,
     gate::Algorithm,
     handle::PriorityRateLimitHandle,
+    key_limit::KeyLimit,
+    levels::PerKey,
     modes::{Queue, Refuse},
     service::PriorityRateLimit,
     settle::Settlement,
@@ -30,10 +32,11 @@ use crate::{
 /// assert_eq!(layer.handle().quota().count(), 150);
 /// ```
 #[derive(Debug)]
-pub struct PriorityRateLimitLayer<F = (), C = (), M = Refuse> {
+pub struct PriorityRateLimitLayer<F = (), C = (), M = Refuse, L = ()> {
     shared: Arc<Shared>,
     facts: F,
     settle: C,
+    keys: L,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -64,12 +67,13 @@ impl PriorityRateLimitLayer {
             shared: Arc::new(Shared::new(algorithm, quota)),
             facts: (),
             settle: (),
+            keys: (),
             mode: PhantomData,
         }
     }
 }
 
-impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
+impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     /// How much may pass, in place of what it was made with. What is left stays left.
     #[must_use]
     pub fn quota(self, quota: Quota) -> Self {
@@ -80,19 +84,19 @@ impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
     /// Lets up to `most` callers of each class wait for their turn. The inner service must then be
     /// `Clone`.
     #[must_use]
-    pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue> {
+    pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue, L> {
         self.shared.set_most_waiting(most);
-        let Self { shared, facts, settle, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+        let Self { shared, facts, settle, keys, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
     }
 
     /// What may be known of a request: its priority, the client that it comes from, what it costs
     /// and when it has to be answered. Default: nothing, so all are [`Priority::Medium`], of one
     /// client, and cost 1.
     #[must_use]
-    pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M> {
-        let Self { shared, settle, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+    pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M, L> {
+        let Self { shared, settle, keys, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
     }
 
     /// What a request has cost after all, by its outcome. Default: what its facts said before.
@@ -120,7 +124,7 @@ impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
     /// # let _ = layer;
     /// ```
     #[must_use]
-    pub fn settle<Res, E, D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M>
+    pub fn settle<Res, E, D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L>
     where
         D: Fn(Result<&Res, &E>) -> Settlement,
     {
@@ -129,9 +133,30 @@ impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
 
     /// What a request has cost after all, by a type of its own.
     #[must_use]
-    pub fn settle_with<D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M> {
-        let Self { shared, facts, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, mode: PhantomData }
+    pub fn settle_with<D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L> {
+        let Self { shared, facts, keys, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
+    }
+
+    /// Another limit, for each of many keys, that a request is held to as well. All are taken together
+    /// or none is. A request without a key is not held to it.
+    ///
+    /// Whose own limit is reached is refused at once, also by a layer with a queue: the queue is for
+    /// the limit that all share, and nobody waits in it for a limit that holds for itself alone. Up to
+    /// four such limits find room; a further one changes nothing.
+    #[must_use]
+    pub fn per_key<R, K>(
+        self,
+        limit: KeyLimit,
+        key: K,
+    ) -> PriorityRateLimitLayer<F, C, M, PerKey<L, K>>
+    where
+        K: Fn(&R) -> Option<Key>,
+    {
+        let level = self.shared.levels.add(limit).unwrap_or(usize::MAX);
+        let Self { shared, facts, settle, keys: others, .. } = self;
+        let keys = PerKey { others, key, level };
+        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
     }
 
     /// What it is called in errors and events. Default: `rate_limit`. The first name stays.
@@ -196,7 +221,7 @@ impl<F, C, M> PriorityRateLimitLayer<F, C, M> {
     }
 }
 
-impl<F, C> PriorityRateLimitLayer<F, C, Queue> {
+impl<F, C, L> PriorityRateLimitLayer<F, C, Queue, L> {
     /// How long a caller may wait for its turn. Default: 1 second, and 10 seconds for
     /// [`Priority::Batch`].
     #[must_use]
@@ -234,22 +259,24 @@ impl<F, C> PriorityRateLimitLayer<F, C, Queue> {
     }
 }
 
-impl<F: Clone, C: Clone, M> Clone for PriorityRateLimitLayer<F, C, M> {
+impl<F: Clone, C: Clone, M, L: Clone> Clone for PriorityRateLimitLayer<F, C, M, L> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             facts: self.facts.clone(),
             settle: self.settle.clone(),
+            keys: self.keys.clone(),
             mode: PhantomData,
         }
     }
 }
 
-impl<S, F: Clone, C: Clone, M> Layer<S> for PriorityRateLimitLayer<F, C, M> {
-    type Service = PriorityRateLimit<S, F, C, M>;
+impl<S, F: Clone, C: Clone, M, L: Clone> Layer<S> for PriorityRateLimitLayer<F, C, M, L> {
+    type Service = PriorityRateLimit<S, F, C, M, L>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let shared = Arc::clone(&self.shared);
-        PriorityRateLimit::new(inner, shared, self.facts.clone(), self.settle.clone())
+        let (facts, settle) = (self.facts.clone(), self.settle.clone());
+        PriorityRateLimit::new(inner, shared, facts, settle, self.keys.clone())
     }
 }

@@ -97,11 +97,14 @@
 //! allocated. A refusal is one box of at most 64 bytes. One that waits takes a lock twice or more and has a place
 //! in memory for as long.
 
+mod claim;
 mod door;
 mod future;
 pub mod gate;
 mod handle;
+mod key_limit;
 mod layer;
+mod levels;
 mod modes;
 mod quota;
 mod reservation;
@@ -122,7 +125,9 @@ use tower_ballast_core::Reason;
 pub use self::{
     future::ResponseFuture,
     handle::PriorityRateLimitHandle,
+    key_limit::KeyLimit,
     layer::PriorityRateLimitLayer,
+    levels::{Keys, PerKey},
     modes::{Queue, Refuse},
     quota::Quota,
     reservation::Reservation,

@@ -1,59 +1,79 @@
 use std::{
     marker::PhantomData,
-    num::NonZeroU32,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{
-    BoxError, Facts, Readiness,
-    clock::{self, Nanos},
-    ranks::Rank,
-};
+use tower_ballast_core::{BoxError, Facts, Readiness, clock, ranks::Rank};
 use tower_service::Service;
 
-use crate::{future::ResponseFuture, modes::Refuse, settle::Settle, shared::Shared};
+use crate::{
+    claim::{Claim, Refused},
+    future::ResponseFuture,
+    levels::{Keys, NO_KEYS},
+    modes::Refuse,
+    settle::Settle,
+    shared::Shared,
+};
 
 /// Limits the rate at which requests reach the inner service. Made by
 /// [`PriorityRateLimitLayer`](crate::PriorityRateLimitLayer).
 #[derive(Debug)]
-pub struct PriorityRateLimit<S, F = (), C = (), M = Refuse> {
+pub struct PriorityRateLimit<S, F = (), C = (), M = Refuse, L = ()> {
     pub(crate) inner: S,
     pub(crate) shared: Arc<Shared>,
     pub(crate) facts: F,
     pub(crate) settle: C,
+    pub(crate) keys: L,
     /// What the inner service last said of itself; only asked when callers may wait.
     pub(crate) readiness: Readiness,
     mode: PhantomData<fn() -> M>,
 }
 
-impl<S, F, C, M> PriorityRateLimit<S, F, C, M> {
-    pub(crate) fn new(inner: S, shared: Arc<Shared>, facts: F, settle: C) -> Self {
-        Self { inner, shared, facts, settle, readiness: Readiness::Unknown, mode: PhantomData }
+impl<S, F, C, M, L> PriorityRateLimit<S, F, C, M, L> {
+    pub(crate) fn new(inner: S, shared: Arc<Shared>, facts: F, settle: C, keys: L) -> Self {
+        Self {
+            inner,
+            shared,
+            facts,
+            settle,
+            keys,
+            readiness: Readiness::Unknown,
+            mode: PhantomData,
+        }
     }
 
-    pub(crate) fn rank<R>(&self, request: &R, cost: NonZeroU32) -> Rank
+    /// Tries to take what the request asks for, of all limits or of none.
+    #[inline]
+    pub(crate) fn claim<R>(&self, request: &R) -> (Claim, Result<(), Refused>)
+    where
+        F: Facts<R>,
+        L: Keys<R>,
+    {
+        let (now, cost) = (clock::now(), self.facts.cost(request).get());
+        let mut keys = NO_KEYS;
+        self.keys.fill(request, &mut keys);
+        let claim = Claim { taken: now, cost, keys };
+        (claim, self.shared.take(&claim))
+    }
+
+    pub(crate) fn rank<R>(&self, request: &R, cost: u32) -> Rank
     where
         F: Facts<R>,
     {
         Rank {
             class: self.facts.priority(request).unwrap_or_default(),
             client: self.facts.key(request),
-            cost: cost.get(),
+            cost,
         }
     }
 }
 
-impl<S, F, C: Clone, M> PriorityRateLimit<S, F, C, M> {
+impl<S, F, C: Clone, M, L> PriorityRateLimit<S, F, C, M, L> {
     /// Makes a call that has passed.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) fn call_now<R>(
-        &mut self,
-        request: R,
-        taken: Nanos,
-        cost: NonZeroU32,
-    ) -> ResponseFuture<S::Future, C>
+    pub(crate) fn call_now<R>(&mut self, request: R, claim: Claim) -> ResponseFuture<S::Future, C>
     where
         S: Service<R>,
         C: Settle<S::Response, S::Error>,
@@ -61,31 +81,27 @@ impl<S, F, C: Clone, M> PriorityRateLimit<S, F, C, M> {
         let response = self.inner.call(request);
         if self.settle.settles() {
             let shared = Arc::clone(&self.shared);
-            return ResponseFuture::settling(
-                response,
-                shared,
-                self.settle.clone(),
-                taken,
-                cost.get(),
-            );
+            return ResponseFuture::settling(response, shared, self.settle.clone(), claim);
         }
         ResponseFuture::free(response)
     }
 }
 
-impl<S: Clone, F: Clone, C: Clone, M> Clone for PriorityRateLimit<S, F, C, M> {
+impl<S: Clone, F: Clone, C: Clone, M, L: Clone> Clone for PriorityRateLimit<S, F, C, M, L> {
     fn clone(&self) -> Self {
         let shared = Arc::clone(&self.shared);
-        Self::new(self.inner.clone(), shared, self.facts.clone(), self.settle.clone())
+        let (facts, settle) = (self.facts.clone(), self.settle.clone());
+        Self::new(self.inner.clone(), shared, facts, settle, self.keys.clone())
     }
 }
 
-impl<S, F, C, R> Service<R> for PriorityRateLimit<S, F, C, Refuse>
+impl<S, F, C, R, L> Service<R> for PriorityRateLimit<S, F, C, Refuse, L>
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
     F: Facts<R>,
     C: Settle<S::Response, S::Error> + Clone,
+    L: Keys<R>,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -102,14 +118,14 @@ where
         if self.shared.enforcement.is_off() {
             return ResponseFuture::free(self.inner.call(request));
         }
-        let (now, cost) = (clock::now(), self.facts.cost(&request));
-        if let Err(later) = self.shared.door.try_pass(now, cost.get()) {
-            let refusal = self.shared.limited(&self.rank(&request, cost), now, later);
+        let (claim, passed) = self.claim(&request);
+        if let Err(later) = passed {
+            let refusal = self.shared.limited(&self.rank(&request, claim.cost), &claim, later);
             return match self.shared.reject(refusal) {
                 Some(rejected) => ResponseFuture::rejected(rejected),
                 None => ResponseFuture::free(self.inner.call(request)),
             };
         }
-        self.call_now(request, now, cost)
+        self.call_now(request, claim)
     }
 }

@@ -14,8 +14,10 @@ use tower_ballast_core::{
 
 use crate::{
     Quota,
+    claim::{Claim, Refused},
     door::Door,
     gate::{Algorithm, Gate, Later},
+    levels::Levels,
     settle::Settlement,
     slots::Slots,
     statistics::{Counts, Statistics},
@@ -24,6 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) door: Door,
+    pub(crate) levels: Levels,
     algorithm: Algorithm,
     slots: Slots,
     most_waiting: AtomicU32,
@@ -48,6 +51,7 @@ impl Shared {
         let seconds = Priority::ALL.map(|class| if class == Priority::Batch { 10 } else { 1 });
         Self {
             door: Door::new(Gate::new(algorithm, quota)),
+            levels: Levels::default(),
             algorithm,
             slots: Slots::default(),
             most_waiting: AtomicU32::new(0),
@@ -62,7 +66,8 @@ impl Shared {
 
     /// The same settings with a state of its own.
     pub(crate) fn separate(&self) -> Self {
-        let separate = Self::new(self.algorithm, self.door.gate.quota());
+        let mut separate = Self::new(self.algorithm, self.door.gate.quota());
+        separate.levels = self.levels.separate();
         let floors = self.door.with_ranks(|ranks| ranks.floors());
         separate.door.with_ranks(|ranks| ranks.set_floors(floors));
         separate.set_most_waiting(self.most_waiting());
@@ -110,13 +115,41 @@ impl Shared {
         Refusal { class, reason: Reason::RateLimited, after: None }
     }
 
+    /// Takes what a request asks for, of all limits or of none.
+    #[inline]
+    pub(crate) fn take(&self, claim: &Claim) -> Result<(), Refused> {
+        self.levels.take(&claim.keys, claim.taken, claim.cost).map_err(Refused::Key)?;
+        self.door.try_pass(claim.taken, claim.cost).map_err(|later| match later {
+            Some(later) => Refused::Gate(later),
+            None => Refused::Others,
+        })
+    }
+
+    /// Gives back what was taken and not used.
+    pub(crate) fn give_back(&self, claim: &Claim) {
+        self.levels.give_back(&claim.keys, claim.cost);
+        self.door.gate.give_back(claim.taken, claim.cost);
+        self.door.stir();
+    }
+
     /// Refuses a request that may not wait, and says when to come back.
     #[cold]
-    pub(crate) fn limited(&self, rank: &Rank, now: Nanos, later: Option<Later>) -> Refusal {
-        let earliest = match later {
-            Some(Later::Never) => return Self::never(rank.class),
-            Some(Later::At(moment)) => moment,
-            None => now + self.door.with_ranks(|ranks| ranks.wait_of(rank)),
+    pub(crate) fn limited(&self, rank: &Rank, claim: &Claim, refused: Refused) -> Refusal {
+        let now = claim.taken;
+        if !matches!(refused, Refused::Key(_)) {
+            self.levels.give_back(&claim.keys, claim.cost);
+        }
+        let earliest = match refused {
+            Refused::Key(Nanos::MAX) | Refused::Gate(Later::Never) => {
+                return Self::never(rank.class);
+            }
+            // Only its own requests are told this moment, so it is left to their jitter.
+            Refused::Key(moment) => {
+                let after = Some(RetryAfter::hint(moment.since(now)));
+                return Refusal { class: rank.class, reason: Reason::RateLimited, after };
+            }
+            Refused::Gate(Later::At(moment)) => moment,
+            Refused::Others => now + self.door.with_ranks(|ranks| ranks.wait_of(rank)),
         };
         self.slot(rank, now, earliest, Reason::RateLimited)
     }
@@ -147,22 +180,21 @@ impl Shared {
     }
 
     /// Brings what was taken to what the request has cost.
-    pub(crate) fn settle(&self, taken: Nanos, cost: u32, settlement: Settlement) {
+    pub(crate) fn settle(&self, claim: &Claim, settlement: Settlement) {
         let (gate, now) = (&self.door.gate, clock::now());
         match settlement {
-            Settlement::Keep => return,
-            Settlement::Cost(actual) if actual > cost => {
-                gate.charge(now, actual - cost);
-                return;
+            Settlement::Keep => {}
+            Settlement::Cost(actual) if actual > claim.cost => {
+                let more = actual - claim.cost;
+                self.levels.charge(&claim.keys, now, more);
+                gate.charge(now, more);
             }
-            Settlement::Cost(actual) => gate.give_back(taken, cost - actual),
-            Settlement::Refund => gate.give_back(taken, cost),
-            Settlement::Drain => {
-                gate.charge(now, gate.standing(now).remaining);
-                return;
+            Settlement::Cost(actual) => {
+                self.give_back(&Claim { cost: claim.cost - actual, ..*claim });
             }
+            Settlement::Refund => self.give_back(claim),
+            Settlement::Drain => gate.charge(now, gate.standing(now).remaining),
         }
-        self.door.stir();
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

@@ -14,6 +14,7 @@ use tower_ballast_core::{
 };
 
 use crate::{
+    claim::Claim,
     door::{Joined, Look},
     future::ResponseFuture,
     settle::Settle,
@@ -32,7 +33,7 @@ pub(crate) enum Entry {
 pub(crate) struct Unspent {
     shared: Option<Arc<Shared>>,
     rank: Rank,
-    taken: Nanos,
+    claim: Claim,
 }
 
 /// A place in the queue; dropping it leaves the queue.
@@ -41,6 +42,7 @@ pub(crate) struct Standing {
     shared: Arc<Shared>,
     place: Option<Place>,
     rank: Rank,
+    claim: Claim,
     since: Nanos,
     until: Nanos,
     /// Why the wait ends then.
@@ -49,14 +51,24 @@ pub(crate) struct Standing {
     alarm: Nanos,
 }
 
-/// Lets a call pass, stand in the queue as long as it may, or neither.
+/// Lets a call pass that has taken what it asks for by key, stand in the queue as long as it may,
+/// or neither.
 #[cold]
 pub(crate) fn join(
     shared: &Arc<Shared>,
     rank: Rank,
     deadline: Option<Deadline>,
-    now: Nanos,
+    claim: Claim,
 ) -> Entry {
+    let entry = enter(shared, rank, deadline, claim);
+    if matches!(entry, Entry::Refused(_)) {
+        shared.levels.give_back(&claim.keys, claim.cost);
+    }
+    entry
+}
+
+fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Claim) -> Entry {
+    let now = claim.taken;
     let refused = |reason| Entry::Refused(Refusal { class: rank.class, reason, after: None });
     let due = deadline.map_or(Nanos::MAX, Deadline::moment);
     // What starts later than this cannot end in time.
@@ -78,7 +90,7 @@ pub(crate) fn join(
         ranks.wait_of(&rank) <= patience
     });
     match joined {
-        Joined::Passed => Entry::Passed(Unspent::new(shared, rank, now)),
+        Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),
         Joined::Refused(wait) => Entry::Refused(shared.slot(&rank, now, now + wait, reason)),
         Joined::Never => Entry::Refused(Shared::never(rank.class)),
         Joined::Waits(place) => {
@@ -89,6 +101,7 @@ pub(crate) fn join(
                 shared: Arc::clone(shared),
                 place: Some(place),
                 rank,
+                claim,
                 since: now,
                 until: latest.min(last_start),
                 reason,
@@ -115,7 +128,8 @@ impl Standing {
                 Look::Passed => {
                     let waited = clock::nanos_in(now.since(self.since));
                     self.shared.counts.waited(self.rank.class, waited);
-                    return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, now)));
+                    let claim = Claim { taken: now, ..self.claim };
+                    return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }
                 Look::Never => return Poll::Ready(Err(Reason::RateLimited)),
                 Look::NotNext => self.until,
@@ -145,14 +159,15 @@ impl Standing {
 impl Drop for Standing {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
+            self.shared.levels.give_back(&self.claim.keys, self.claim.cost);
             self.shared.door.quit(place);
         }
     }
 }
 
 impl Unspent {
-    pub(crate) fn new(shared: &Arc<Shared>, rank: Rank, taken: Nanos) -> Self {
-        Self { shared: Some(Arc::clone(shared)), rank, taken }
+    pub(crate) fn new(shared: &Arc<Shared>, rank: Rank, claim: Claim) -> Self {
+        Self { shared: Some(Arc::clone(shared)), rank, claim }
     }
 
     /// Refuses although it was the request's turn; what it took is given back.
@@ -167,13 +182,9 @@ impl Unspent {
         C: Settle<T, E> + Clone,
     {
         match self.shared.take() {
-            Some(shared) if settle.settles() => ResponseFuture::settling(
-                response,
-                shared,
-                settle.clone(),
-                self.taken,
-                self.rank.cost,
-            ),
+            Some(shared) if settle.settles() => {
+                ResponseFuture::settling(response, shared, settle.clone(), self.claim)
+            }
             _ => ResponseFuture::free(response),
         }
     }
@@ -182,8 +193,7 @@ impl Unspent {
 impl Drop for Unspent {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            shared.door.gate.give_back(self.taken, self.rank.cost);
-            shared.door.stir();
+            shared.give_back(&self.claim);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
     BoxError, Deadline, Enforcement, Key, Priority, Random, Ratio, Reason, Rejected, RetryAfter,
-    clock, count, facts, ranks::Floors,
+    Standings, clock, count, facts, ranks::Floors,
 };
 use tower_ballast_test::{Readiness, Scripted};
 
@@ -304,6 +304,87 @@ fn a_hundred_thousand_random_cancels_leave_nothing() {
         assert_eq!(layer.handle().standing().remaining, 1000);
         service.clone().oneshot(0).await.unwrap();
     });
+}
+
+/// A thousand for all, ten for a tenant, three for a user.
+fn stacked() -> PriorityRateLimitLayer<(), (), Refuse, impl Keys<(u32, u32)> + Clone> {
+    let hour = |count: u32| {
+        Quota::per_hour(NonZeroU32::new(count).unwrap()).burst(NonZeroU32::new(count).unwrap())
+    };
+    PriorityRateLimitLayer::new(hour(1000))
+        .per_key(KeyLimit::new(100, hour(10)).name("tenant"), |(tenant, _): &(u32, u32)| {
+            Some(Key::of(tenant))
+        })
+        .per_key(KeyLimit::new(100, hour(3)), |(_, user): &(u32, u32)| {
+            (*user > 0).then(|| Key::of(user))
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacked_limits_are_taken_together_or_not_at_all() {
+    let layer = stacked();
+    let service = layer.layer(service_fn(|_: (u32, u32)| async { Ok::<u32, BoxError>(1) }));
+    let passed = async |tenant, user, times| {
+        let mut passed = 0;
+        for _ in 0..times {
+            passed += u32::from(service.clone().oneshot((tenant, user)).await.is_ok());
+        }
+        passed
+    };
+    assert_eq!(passed(1, 1, 20).await, 3, "the user's own limit");
+    assert_eq!(passed(1, 2, 20).await, 3, "another user of that tenant");
+    // What the refused ones took of the tenant's limit went back: four are left of ten.
+    assert_eq!(passed(1, 0, 20).await, 4, "no user, and so only the tenant's limit");
+    assert_eq!(passed(2, 1, 20).await, 0, "the user's limit holds in any tenant");
+    assert_eq!(passed(2, 3, 20).await, 3);
+    assert_eq!(layer.handle().standing().remaining, 1000 - 13);
+    let refused = service.clone().oneshot((1, 9)).await;
+    let rejected = Rejected::find(&*refused.unwrap_err()).unwrap().clone();
+    assert_eq!(rejected.reason(), Reason::RateLimited);
+    assert!(!rejected.after().unwrap().reserved, "many may be told the moment of a key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_full_common_limit_refuses_is_given_back_to_the_key() {
+    let second = Quota::per_second(count::<2>());
+    for queue in [0, 5] {
+        let layer = PriorityRateLimitLayer::new(second.burst(count::<1>()))
+            .per_key(
+                KeyLimit::new(10, Quota::per_hour(count::<10>()).burst(count::<10>())),
+                |_: &u32| Some(Key::of("all")),
+            )
+            .queue(queue);
+        let service = layer.layer(Scripted::echo());
+        let mut calls: Vec<Response> = (0..9).map(|n| call(&service, n)).collect();
+        let done = calls.iter_mut().filter_map(|call| poll(call).is_ready().then_some(())).count();
+        assert_eq!(done, 9 - queue as usize, "one passed and the rest was refused, or waits");
+        drop(calls);
+        let mut left = 0;
+        layer.handle().each(Some(Key::of("all")), &mut |standing| {
+            if standing.policy == "key" {
+                left = standing.remaining;
+            }
+        });
+        assert_eq!(left, 9, "only what passed is taken");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_may_have_another_quota_and_all_of_them_change_live() {
+    let layer = stacked();
+    let service = layer.layer(service_fn(|_: (u32, u32)| async { Ok::<u32, BoxError>(1) }));
+    let passes = async |tenant| service.clone().oneshot((tenant, 0)).await.is_ok();
+    layer.handle().set_exception(0, Key::of(&7_u32), Some(Quota::CLOSED));
+    assert!(!passes(7).await && passes(8).await);
+    layer.handle().set_exception(0, Key::of(&7_u32), None);
+    assert!(passes(7).await);
+    layer.handle().set_key_quota(0, Quota::CLOSED);
+    assert!(!passes(7).await && !passes(9).await);
+    assert_eq!(layer.handle().evictions(), 0);
+    // A layer of its own has the same limits, and nothing used of them.
+    let separate = stacked().separate();
+    let other = separate.layer(service_fn(|_: (u32, u32)| async { Ok::<u32, BoxError>(1) }));
+    assert!(other.oneshot((7, 0)).await.is_ok());
 }
 
 fn recording(

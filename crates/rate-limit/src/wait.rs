@@ -3,11 +3,13 @@
 
 use std::task::{Context, Poll};
 
-use tower_ballast_core::{BoxError, Facts, Readiness, clock};
+use tower_ballast_core::{BoxError, Facts, Readiness};
 use tower_service::Service;
 
 use crate::{
+    claim::Refused,
     future::ResponseFuture,
+    levels::Keys,
     modes::Queue,
     service::PriorityRateLimit,
     settle::Settle,
@@ -15,12 +17,13 @@ use crate::{
     waiting::{Slow, WaitingFuture},
 };
 
-impl<S, F, C, R> Service<R> for PriorityRateLimit<S, F, C, Queue>
+impl<S, F, C, R, L> Service<R> for PriorityRateLimit<S, F, C, Queue, L>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
     F: Facts<R>,
     C: Settle<S::Response, S::Error> + Clone,
+    L: Keys<R>,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -41,15 +44,19 @@ where
         if self.shared.enforcement.is_off() {
             return self.free(&readiness, request);
         }
-        let (now, cost) = (clock::now(), self.facts.cost(&request));
-        let entry = match self.shared.door.try_pass(now, cost.get()) {
-            Ok(()) if matches!(readiness, Readiness::Ready) => {
-                return self.call_now(request, now, cost).into();
+        let (claim, passed) = self.claim(&request);
+        if passed.is_ok() && matches!(readiness, Readiness::Ready) {
+            return self.call_now(request, claim).into();
+        }
+        let rank = self.rank(&request, claim.cost);
+        let entry = match passed {
+            Ok(()) => Entry::Passed(Unspent::new(&self.shared, rank, claim)),
+            Err(refused @ Refused::Key(_)) => {
+                Entry::Refused(self.shared.limited(&rank, &claim, refused))
             }
-            Ok(()) => Entry::Passed(Unspent::new(&self.shared, self.rank(&request, cost), now)),
             Err(_) => {
                 let deadline = self.facts.deadline(&request);
-                standing::join(&self.shared, self.rank(&request, cost), deadline, now)
+                standing::join(&self.shared, rank, deadline, claim)
             }
         };
         match entry {
@@ -71,7 +78,7 @@ where
     }
 }
 
-impl<S: Clone, F, C: Clone> PriorityRateLimit<S, F, C, Queue> {
+impl<S: Clone, F, C: Clone, L> PriorityRateLimit<S, F, C, Queue, L> {
     /// A call that nothing is taken for.
     fn free<R>(&mut self, readiness: &Readiness, request: R) -> WaitingFuture<S, S::Future, R, C>
     where

@@ -1,0 +1,182 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tower_ballast_core::{
+    Key, Name, Standing,
+    clock::{self, Nanos},
+    keys::{KeyTable, Pace},
+};
+
+use crate::Quota;
+
+/// A limit that every key has for itself: every client, tenant, plan or token.
+///
+/// It remembers up to `capacity` keys that have used their limit lately, in up to 20 bytes each, and
+/// that is the most memory it ever takes; see [`KeyTable`] for what happens when more come at once. A key that
+/// has been quiet costs nothing. It is kept by the generic cell rate algorithm.
+///
+/// ```
+/// use tower_ballast_core::{Key, count};
+/// use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
+///
+/// struct Query {
+///     tenant: u32,
+///     plan: &'static str,
+/// }
+///
+/// // Ten a second for a tenant, a hundred for all of a plan, a thousand for all.
+/// let tenants = KeyLimit::new(100_000, Quota::per_second(count::<10>()))
+///     .name("tenant")
+///     .exception(Key::of(&7_u32), Quota::per_second(count::<50>()));
+/// let plans = KeyLimit::new(10, Quota::per_second(count::<100>())).name("plan");
+/// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+///     .per_key(tenants, |query: &Query| Some(Key::of(&query.tenant)))
+///     .per_key(plans, |query: &Query| Some(Key::of(query.plan)));
+/// # let _ = layer;
+/// ```
+#[derive(Debug)]
+pub struct KeyLimit {
+    pub(crate) name: Name,
+    table: KeyTable,
+    capacity: u32,
+    rules: Mutex<Rules>,
+    /// Spares those without exceptions the lock.
+    is_uniform: AtomicBool,
+    usual: Usual,
+}
+
+#[derive(Debug, Clone)]
+struct Rules {
+    quota: Quota,
+    exceptions: HashMap<Key, Quota>,
+}
+
+impl KeyLimit {
+    /// So much for each key, of which so many are remembered at one time (at most 8 388 608).
+    #[must_use]
+    pub fn new(capacity: u32, quota: Quota) -> Self {
+        Self {
+            name: Name::literal("key"),
+            table: KeyTable::new(capacity),
+            capacity,
+            rules: Mutex::new(Rules { quota, exceptions: HashMap::new() }),
+            is_uniform: AtomicBool::new(true),
+            usual: Usual::new(quota),
+        }
+    }
+
+    /// What it is called where limits are told. Default: `key`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Another quota for one key. Each takes some 40 bytes more.
+    #[must_use]
+    pub fn exception(self, key: Key, quota: Quota) -> Self {
+        self.set_exception(key, Some(quota));
+        self
+    }
+
+    pub(crate) fn separate(&self) -> Self {
+        let rules = self.rules().clone();
+        let separate = Self::new(self.capacity, rules.quota).name(self.name.clone());
+        separate.is_uniform.store(rules.exceptions.is_empty(), Relaxed);
+        *separate.rules() = rules;
+        separate
+    }
+
+    pub(crate) fn set_quota(&self, quota: Quota) {
+        self.rules().quota = quota;
+        self.usual.set(quota);
+    }
+
+    pub(crate) fn set_exception(&self, key: Key, quota: Option<Quota>) {
+        let mut rules = self.rules();
+        match quota {
+            Some(quota) => rules.exceptions.insert(key, quota),
+            None => rules.exceptions.remove(&key),
+        };
+        self.is_uniform.store(rules.exceptions.is_empty(), Relaxed);
+    }
+
+    /// The quota of a key.
+    pub(crate) fn quota_of(&self, key: Key) -> Quota {
+        let rules = self.rules();
+        rules.exceptions.get(&key).copied().unwrap_or(rules.quota)
+    }
+
+    /// What is left to a key.
+    pub(crate) fn standing(&self, key: Key, now: Nanos) -> Standing<'_> {
+        let (quota, owed) = (self.quota_of(key), self.table.full_at(key).since(now));
+        let interval = clock::nanos_in(quota.interval()).max(1);
+        let used = clock::nanos_in(owed).div_ceil(interval);
+        Standing::new(&self.name, quota.count().into(), quota.period())
+            .remaining(u64::from(quota.burst_size()).saturating_sub(used))
+            .reset(owed.min(quota.interval()))
+    }
+
+    pub(crate) const fn table(&self) -> &KeyTable {
+        &self.table
+    }
+
+    #[inline]
+    pub(crate) fn take(&self, key: Key, now: Nanos, cost: u32) -> Result<(), Nanos> {
+        self.table.take(key, now, self.pace_of(key), cost)
+    }
+
+    pub(crate) fn give_back(&self, key: Key, cost: u32) {
+        self.table.give_back(key, self.pace_of(key), cost);
+    }
+
+    pub(crate) fn charge(&self, key: Key, now: Nanos, cost: u32) {
+        self.table.charge(key, now, self.pace_of(key), cost);
+    }
+
+    #[inline]
+    fn pace_of(&self, key: Key) -> Pace {
+        if self.is_uniform.load(Relaxed) { self.usual.pace() } else { pace(self.quota_of(key)) }
+    }
+
+    fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pace(quota: Quota) -> Pace {
+    Pace::new(quota.interval(), quota.burst_size())
+}
+
+/// The quota of most keys, read without a lock. Who reads while it changes may see half of each for
+/// that one time.
+#[derive(Debug)]
+struct Usual {
+    interval: AtomicU64,
+    burst: AtomicU32,
+}
+
+impl Usual {
+    fn new(quota: Quota) -> Self {
+        let usual = Self { interval: AtomicU64::new(0), burst: AtomicU32::new(0) };
+        usual.set(quota);
+        usual
+    }
+
+    fn set(&self, quota: Quota) {
+        self.interval.store(clock::nanos_in(quota.interval()), Relaxed);
+        self.burst.store(quota.burst_size(), Relaxed);
+    }
+
+    #[inline]
+    fn pace(&self) -> Pace {
+        let interval = Duration::from_nanos(self.interval.load(Relaxed));
+        Pace::new(interval, self.burst.load(Relaxed))
+    }
+}
