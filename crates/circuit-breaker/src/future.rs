@@ -2,7 +2,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -23,39 +23,28 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, C, K> {
-        // Without a call nothing is counted: the layer is off, or a refusal was only reported.
-        Calling { #[pin] response: F, call: Option<Call<C, K>> },
+        Calling { #[pin] response: F, permit: Permit, classify: C, kept: K },
         Rejected { rejected: Option<BoxError> },
     }
 }
 
 /// The rest of what a running call holds.
-struct Call<C, K> {
-    permit: Permit,
-    classify: C,
-    kept: K,
-}
 
 impl<F, C, K, R> ResponseFuture<F, C, K, R> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) fn calling(response: F, permit: Option<Permit>, classify: C, kept: K) -> Self {
-        let call = permit.map(|mut permit| {
-            permit.leave();
-            Call { permit, classify, kept }
-        });
-        Self::at(State::Calling { response, call })
+    pub(crate) const fn calling(response: F, permit: Permit, classify: C, kept: K) -> Self {
+        Self::at(State::Calling { response, permit, classify, kept })
     }
 
-    pub(crate) const fn free(response: F) -> Self {
-        Self::at(State::Calling { response, call: None })
-    }
-
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) const fn rejected(rejected: BoxError) -> Self {
         Self::at(State::Rejected { rejected: Some(rejected) })
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     const fn at(state: State<F, C, K>) -> Self {
         Self { state, request: PhantomData }
     }
@@ -69,19 +58,21 @@ where
 {
     type Output = Result<T, BoxError>;
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { response, call: None } => response.poll(cx).map_err(Into::into),
-            StateProj::Calling { response, call: Some(call) } => {
-                call.permit.enter();
+            StateProj::Calling { response, permit, classify, kept } => {
+                let inside = permit.enter();
                 let polled = response.poll(cx);
-                call.permit.leave();
-                if polled.is_pending() {
-                    call.permit.wait();
+                inside.leave();
+                let Poll::Ready(outcome) = polled else {
+                    permit.wait();
+                    return Poll::Pending;
+                };
+                if permit.is_counted() {
+                    permit.settle(judge(classify, kept, outcome.as_ref()));
                 }
-                let outcome = ready!(polled);
-                call.permit.settle(judge(&call.classify, &call.kept, outcome.as_ref()));
                 Poll::Ready(outcome.map_err(Into::into))
             }
             StateProj::Rejected { rejected } => {

@@ -11,14 +11,20 @@ use crate::{
 };
 
 impl Shared {
-    /// The rejection that a refusal becomes, if it is carried out.
+    /// The epoch of a call that is admitted, or none when it may go and is not counted.
     #[cold]
-    pub(crate) fn reject(&self, refusal: Refusal) -> Option<BoxError> {
-        if self.carries_out() {
-            return Some(self.refuse(refusal));
+    pub(crate) fn admit_or_reject(&self) -> Result<Option<u64>, BoxError> {
+        if self.enforcement.is_off() {
+            return Ok(None);
         }
-        self.spare(refusal);
-        None
+        match self.admit() {
+            Ok(epoch) => Ok(Some(epoch)),
+            Err(refusal) if self.carries_out() => Err(self.refuse(refusal)),
+            Err(refusal) => {
+                self.spare(refusal);
+                Ok(None)
+            }
+        }
     }
 
     pub(crate) fn carries_out(&self) -> bool {

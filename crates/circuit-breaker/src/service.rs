@@ -6,7 +6,7 @@ use std::{
 use tower_ballast_core::{BoxError, ByResult, Classify, Facts, Readiness, Spread};
 use tower_service::Service;
 
-use crate::{future::ResponseFuture, permit::Permit, shared::Shared, waits::Refuse};
+use crate::{future::ResponseFuture, permit::Admission, shared::Shared, waits::Refuse};
 
 /// Stops calling the inner service while it keeps failing. Made by
 /// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
@@ -58,23 +58,14 @@ where
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
-        if self.shared.enforcement.is_off() {
-            return ResponseFuture::free(self.inner.call(request));
-        }
-        match self.shared.admit() {
-            Ok(epoch) => {
-                // From here on the permit gives back what was admitted, should a closure panic.
-                let mut permit = Permit::new(self.shared.lease(), epoch);
-                permit.due(self.facts.deadline(&request));
-                let kept = self.classify.keep(&request);
-                permit.enter();
-                let response = self.inner.call(request);
-                ResponseFuture::calling(response, Some(permit), self.classify.clone(), kept)
-            }
-            Err(refusal) => match self.shared.reject(refusal) {
-                Some(rejected) => ResponseFuture::rejected(rejected),
-                None => ResponseFuture::free(self.inner.call(request)),
-            },
-        }
+        // From here on what was admitted is given back, should a closure panic.
+        let mut admission = match Admission::ask(&self.shared) {
+            Ok(admission) => admission,
+            Err(rejected) => return ResponseFuture::rejected(rejected),
+        };
+        let deadline = self.facts.deadline(&request);
+        let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
+        let response = admission.call(|| self.inner.call(request));
+        ResponseFuture::calling(response, admission.permit(deadline), classify, kept)
     }
 }

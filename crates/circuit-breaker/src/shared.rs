@@ -86,8 +86,14 @@ impl Shared {
         separate
     }
 
-    /// Admits a call, without the lock while the circuit is closed.
+    /// The epoch of a call that passes without asking, as all do while the circuit is closed.
     #[inline]
+    pub(crate) fn passes(&self) -> Option<u64> {
+        let word = self.word.load(Ordering::Acquire);
+        (word & PASSES != 0 && !self.enforcement.is_off()).then_some(word >> EPOCH)
+    }
+
+    /// Admits a call, without the lock while the circuit is closed or open.
     pub(crate) fn admit(&self) -> Result<u64, Refusal> {
         let word = self.word.load(Ordering::Acquire);
         if word & PASSES != 0 {
@@ -106,28 +112,26 @@ impl Shared {
         admitted
     }
 
-    /// Takes in an outcome, without the lock while all is well.
+    /// Takes in a success without the lock, if it needs none.
     #[inline]
-    pub(crate) fn settle(&self, ended: Ended) {
+    pub(crate) fn counts_aside(&self, epoch: u64) -> bool {
         let word = self.word.load(Ordering::Acquire);
-        if word >> EPOCH == ended.epoch && ended.verdict.is_success() && !ended.slow {
-            if word & CALM != 0 {
-                return;
-            }
-            if word & ASIDE != 0 {
-                let now = clock::now();
-                if now.as_nanos() < self.bucket_end.load(Ordering::Relaxed) {
-                    return self.aside.add();
-                }
-                return self.settle_at(now, ended);
-            }
-        }
-        self.settle_at(clock::now(), ended);
+        word >> EPOCH == epoch && (word & CALM != 0 || word & ASIDE != 0 && self.count_aside())
     }
 
+    #[inline(never)]
+    fn count_aside(&self) -> bool {
+        let in_time = clock::now().as_nanos() < self.bucket_end.load(Ordering::Relaxed);
+        if in_time {
+            self.aside.add();
+        }
+        in_time
+    }
+
+    /// Takes in an outcome.
     #[cold]
-    fn settle_at(&self, now: Nanos, ended: Ended) {
-        let (next, changed) = self.change_at(now, |locked, now| {
+    pub(crate) fn settle(&self, ended: Ended) {
+        let (next, changed) = self.change_at(clock::now(), |locked, now| {
             locked.circuit.settle(ended, now);
             // A place was given back, or the step has grown.
             locked.line.first_waker()
@@ -219,12 +223,23 @@ impl Shared {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a call may take before it is slow, if any is.
+    /// When a call begins that comes now; no clock is read without need, and zero stands for that.
     #[inline]
-    pub(crate) fn slow_above(&self) -> Option<Duration> {
+    pub(crate) fn begins(&self) -> Nanos {
         match self.slow_above.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Duration::from_nanos(nanos)),
+            u64::MAX => Nanos::ZERO,
+            _ => clock::now(),
+        }
+    }
+
+    /// Whether a call that ends now has been slow.
+    #[inline]
+    pub(crate) fn is_slow(&self, began: Nanos) -> bool {
+        match self.slow_above.load(Ordering::Relaxed) {
+            u64::MAX => false,
+            // Of a call that began before any could be slow nobody knows.
+            _ if began == Nanos::ZERO => false,
+            above => clock::now().since(began) > Duration::from_nanos(above),
         }
     }
 

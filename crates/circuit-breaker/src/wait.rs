@@ -38,10 +38,10 @@ where
         };
         let deadline = self.facts.deadline(&request);
         let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
-        let mut permit = None;
+        let mut permit = Permit::free();
         if !self.shared.enforcement.is_off() {
             match line::enter(&self.shared, deadline) {
-                Entry::Go { epoch } => permit = Some(Permit::new(self.shared.lease(), epoch)),
+                Entry::Go { epoch } => permit = Permit::new(self.shared.lease(), epoch, deadline),
                 Entry::Free => {}
                 Entry::Stand(standing) => {
                     let slow =
@@ -51,17 +51,13 @@ where
                 Entry::Refused(rejected) => return ResponseFuture::rejected(rejected).into(),
             }
         }
-        if let Some(permit) = &mut permit {
-            permit.due(deadline);
-        }
         if !matches!(readiness, Readiness::Ready) {
             let slow = Slow::new(readiness.let_go(&mut self.inner), request, classify, kept);
             return WaitingFuture::readying(slow, permit);
         }
-        if let Some(permit) = &mut permit {
-            permit.enter();
-        }
+        let inside = permit.enter();
         let response = self.inner.call(request);
+        inside.leave();
         ResponseFuture::calling(response, permit, classify, kept).into()
     }
 }

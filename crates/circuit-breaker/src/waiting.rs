@@ -1,5 +1,6 @@
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -34,7 +35,7 @@ pin_project! {
             #[pin]
             timer: Option<Sleep>,
         },
-        Readying { slow: Option<Slow<S, C, K, R>>, permit: Option<Permit> },
+        Readying { slow: Option<Slow<S, C, K, R>>, permit: Permit },
         Calling { #[pin] response: ResponseFuture<F, C, K, R> },
         Failed { error: Option<BoxError> },
     }
@@ -63,7 +64,7 @@ impl<S, F, C, K, R> WaitingFuture<S, F, C, K, R> {
         Self { state: State::Standing { slow: Some(slow), standing, deadline, timer: None } }
     }
 
-    pub(crate) fn readying(slow: Slow<S, C, K, R>, permit: Option<Permit>) -> Self {
+    pub(crate) fn readying(slow: Slow<S, C, K, R>, permit: Permit) -> Self {
         Self { state: State::Readying { slow: Some(slow), permit } }
     }
 
@@ -93,9 +94,8 @@ where
                 StateProj::Standing { slow, standing, deadline, timer } => {
                     match ready!(poll_turn(standing, timer, cx)) {
                         Turn::Go { epoch } => {
-                            let mut permit = Permit::new(standing.lease(), epoch);
-                            permit.due(*deadline);
-                            State::Readying { slow: slow.take(), permit: Some(permit) }
+                            let permit = Permit::new(standing.lease(), epoch, *deadline);
+                            State::Readying { slow: slow.take(), permit }
                         }
                         Turn::Over(refusal) => {
                             let rejected = standing.shared().refuse(refusal);
@@ -111,11 +111,10 @@ where
                         let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
                             continue;
                         };
-                        let mut permit = permit.take();
-                        if let Some(permit) = &mut permit {
-                            permit.enter();
-                        }
+                        let mut permit = mem::replace(permit, Permit::free());
+                        let inside = permit.enter();
                         let response = inner.call(request);
+                        inside.leave();
                         State::Calling {
                             response: ResponseFuture::calling(response, permit, classify, kept),
                         }
