@@ -94,6 +94,7 @@ impl Shared {
     }
 
     /// Admits a call, without the lock while the circuit is closed or open.
+    #[inline]
     pub(crate) fn admit(&self) -> Result<u64, Refusal> {
         let word = self.word.load(Ordering::Acquire);
         if word & PASSES != 0 {
@@ -107,6 +108,11 @@ impl Shared {
         if word & OPEN != 0 && now < until {
             return Err(Refusal { reason: Reason::CircuitOpen, after: Some(until.since(now)) });
         }
+        self.decide(now)
+    }
+
+    #[inline(never)]
+    fn decide(&self, now: Nanos) -> Result<u64, Refusal> {
         let (admitted, changed) = self.change_at(now, Locked::admit);
         self.tell_with(changed, admitted.as_ref().ok());
         admitted

@@ -107,21 +107,27 @@ pub fn now() -> Nanos {
 #[must_use]
 #[inline]
 pub fn at(instant: Instant) -> Nanos {
-    let origin = origin();
-    match instant.checked_duration_since(origin) {
+    match instant.checked_duration_since(origin()) {
         Some(ahead) => START.after(ahead),
-        None => Nanos(START.0.saturating_sub(nanos_in(origin.duration_since(instant)))),
+        None => before_origin(instant),
     }
+}
+
+#[cold]
+fn before_origin(instant: Instant) -> Nanos {
+    Nanos(START.0.saturating_sub(nanos_in(origin().duration_since(instant))))
 }
 
 /// The tokio instant of a moment on our line.
 #[must_use]
 pub fn instant(moment: Nanos) -> Instant {
     let origin = origin();
-    origin
-        .checked_sub(START.since(moment))
-        .and_then(|instant| instant.checked_add(moment.since(START)))
-        .unwrap_or(origin)
+    let found = if moment < START {
+        origin.checked_sub(START.since(moment))
+    } else {
+        origin.checked_add(moment.since(START))
+    };
+    found.unwrap_or(origin)
 }
 
 /// Wall time, for dates in answers and logs. It follows a paused clock, to some microseconds.
@@ -154,6 +160,18 @@ pub fn wall() -> SystemTime {
 /// Outside a tokio runtime with its time enabled, as every timer of tokio does.
 pub fn sleep_until(moment: Nanos) -> Sleep {
     tokio::time::sleep_until(instant(moment))
+}
+
+/// A timer that ends after so long. Where the present moment is not needed otherwise, this is the
+/// cheaper one.
+///
+/// # Panics
+///
+/// As [`sleep_until`].
+#[must_use]
+#[inline]
+pub fn sleep(duration: Duration) -> Sleep {
+    tokio::time::sleep(duration)
 }
 
 #[inline]
@@ -191,5 +209,6 @@ mod tests {
     async fn a_timer_for_the_end_of_time_can_be_made() {
         drop(sleep_until(Nanos::MAX));
         drop(sleep_until(Nanos::ZERO));
+        drop(sleep(Duration::MAX));
     }
 }

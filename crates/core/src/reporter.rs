@@ -89,7 +89,7 @@ impl Reporter {
     /// let error = Reporter::new("reports").reject(Reason::BulkheadFull, None);
     /// assert_eq!(Rejected::find(&*error).unwrap().layer_name(), "reports");
     /// ```
-    #[cold]
+    #[inline]
     pub fn reject(&self, reason: Reason, after: Option<RetryAfter>) -> BoxError {
         self.tell(|| Event::refusal(reason, after));
         Box::new(Rejected::by(self.name(), reason, after))

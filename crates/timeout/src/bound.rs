@@ -19,12 +19,12 @@ impl Scope {
         }
     }
 
-    /// The bound of a request with this limit, deadline and attempt.
+    /// The bound of a request with this limit, in nanoseconds, deadline and attempt.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn bound(
         self,
-        limit: Duration,
+        within: u64,
         deadline: Option<Deadline>,
         attempt: Option<Attempt>,
     ) -> Bound {
@@ -33,7 +33,7 @@ impl Scope {
             Some(deadline) if last && self == Self::Attempt => Bound::until(deadline),
             deadline => {
                 let deadline = deadline.map_or(Nanos::MAX, Deadline::moment);
-                Bound { within: limit, deadline }
+                Bound { within, deadline }
             }
         }
     }
@@ -42,19 +42,31 @@ impl Scope {
 /// When a request must have ended: a while after it began to wait, and by its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound {
-    within: Duration,
+    /// In nanoseconds.
+    within: u64,
     /// [`Nanos::MAX`] when there is none.
     deadline: Nanos,
 }
 
 impl Bound {
     pub(crate) const fn until(deadline: Deadline) -> Self {
-        Self { within: Duration::MAX, deadline: deadline.moment() }
+        Self { within: u64::MAX, deadline: deadline.moment() }
+    }
+
+    /// How long a wait may last whenever it begins, if that does not depend on a deadline.
+    pub(crate) fn lasts(self) -> Option<Duration> {
+        (self.deadline == Nanos::MAX).then(|| Duration::from_nanos(self.within))
+    }
+
+    /// What is left of it for a wait that begins at `now`.
+    pub(crate) fn left(self, now: Nanos) -> Self {
+        let within = self.end(now).as_nanos().saturating_sub(now.as_nanos());
+        Self { within, deadline: Nanos::MAX }
     }
 
     /// The last moment of a wait that begins at `now`.
     pub(crate) fn end(self, now: Nanos) -> Nanos {
-        (now + self.within).min(self.deadline)
+        Nanos::from_nanos(now.as_nanos().saturating_add(self.within)).min(self.deadline)
     }
 }
 
@@ -63,7 +75,7 @@ mod tests {
     use super::*;
 
     const NOW: Nanos = Nanos::from_nanos(1_000);
-    const LIMIT: Duration = Duration::from_nanos(100);
+    const LIMIT: u64 = 100;
 
     fn due(in_nanos: u64) -> Deadline {
         Deadline::at(NOW + Duration::from_nanos(in_nanos))
@@ -93,8 +105,16 @@ mod tests {
 
     #[test]
     fn the_longest_limit_saturates() {
-        let bound = Scope::Attempt.bound(Duration::MAX, None, None);
+        let bound = Scope::Attempt.bound(u64::MAX, None, None);
         assert_eq!(bound.end(Nanos::MAX), Nanos::MAX);
         assert_eq!(bound.end(NOW), Nanos::MAX);
+    }
+
+    #[test]
+    fn a_wait_that_has_begun_needs_no_deadline_any_more() {
+        let bound = Scope::Attempt.bound(LIMIT, Some(due(40)), None);
+        assert_eq!(bound.lasts(), None);
+        assert_eq!(bound.left(NOW).lasts(), Some(Duration::from_nanos(40)));
+        assert_eq!(bound.left(NOW).end(NOW), bound.end(NOW));
     }
 }

@@ -8,10 +8,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower_ballast_core::{
-    BoxError, Name, Rejected,
-    clock::{self, Nanos},
-};
+use tower_ballast_core::{BoxError, Name, Rejected, clock};
 
 use crate::{
     bound::{Bound, Scope},
@@ -32,14 +29,9 @@ pin_project! {
     #[project = StateProj]
     #[derive(Debug)]
     enum State<F> {
-        Calling { #[pin] response: F, limit: Option<Limit>, #[pin] timer: Option<Timer> },
+        Calling { #[pin] response: F, limit: Option<Limit>, #[pin] timer: Option<Sleep> },
         Rejected { rejected: Option<BoxError> },
     }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    struct Timer { #[pin] sleep: Sleep, began: Nanos }
 }
 
 /// When time is up, and what happens then.
@@ -53,7 +45,8 @@ struct Limit {
 /// it costs more than all the rest of a call that is not late.
 #[derive(Debug)]
 enum Late {
-    Reject(Scope, &'static str),
+    Attempt(&'static str),
+    Total(&'static str),
     Ask(Arc<Shared>),
 }
 
@@ -67,9 +60,10 @@ impl<F> ResponseFuture<F> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn bounded(response: F, bound: Bound, shared: &Arc<Shared>) -> Self {
-        let late = match shared.unwatched_name() {
-            Some(name) => Late::Reject(shared.scope, name),
-            None => Late::Ask(Arc::clone(shared)),
+        let late = match (shared.unwatched_name(), shared.scope) {
+            (Some(name), Scope::Attempt) => Late::Attempt(name),
+            (Some(name), Scope::Total) => Late::Total(name),
+            (None, _) => Late::Ask(Arc::clone(shared)),
         };
         let limit = Some(Limit { bound, late });
         Self { state: State::Calling { response, limit, timer: None } }
@@ -89,7 +83,8 @@ where
 {
     type Output = Result<T, BoxError>;
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let rejected = match state.as_mut().project() {
@@ -100,7 +95,7 @@ where
                 let Some(Limit { bound, late }) = limit else {
                     return Poll::Pending;
                 };
-                let waited = ready!(poll_end(timer.as_mut(), *bound, cx));
+                let waited = ready!(poll_end(timer.as_mut(), bound, cx));
                 let Some(rejected) = late.rejection(waited) else {
                     // Only reported: the answer is awaited without an end from here on.
                     *limit = None;
@@ -120,7 +115,8 @@ where
 impl Late {
     fn rejection(&self, waited: Duration) -> Option<BoxError> {
         let (scope, name) = match self {
-            Self::Reject(scope, name) => (*scope, Name::literal(name)),
+            Self::Attempt(name) => (Scope::Attempt, Name::literal(name)),
+            Self::Total(name) => (Scope::Total, Name::literal(name)),
             Self::Ask(shared) => {
                 if !shared.times_out(waited) {
                     return None;
@@ -134,14 +130,24 @@ impl Late {
 
 /// Waits for the end of the bound, and says how long it has been. Begins with the first poll.
 fn poll_end(
-    mut timer: Pin<&mut Option<Timer>>,
-    bound: Bound,
+    mut timer: Pin<&mut Option<Sleep>>,
+    bound: &mut Bound,
     cx: &mut Context<'_>,
 ) -> Poll<Duration> {
     if timer.is_none() {
-        let began = clock::now();
-        timer.set(Some(Timer { sleep: clock::sleep_until(bound.end(began)), began }));
+        timer.set(Some(begin(bound)));
     }
-    let timer = timer.as_pin_mut().expect("set above").project();
-    timer.sleep.poll(cx).map(|()| clock::now().since(*timer.began))
+    let mut timer = timer.as_pin_mut().expect("set above");
+    ready!(timer.as_mut().poll(cx));
+    let late = clock::now().since(clock::at(timer.deadline()));
+    Poll::Ready(bound.lasts().unwrap_or_default() + late)
+}
+
+fn begin(bound: &mut Bound) -> Sleep {
+    if let Some(limit) = bound.lasts() {
+        return clock::sleep(limit);
+    }
+    let now = clock::now();
+    *bound = bound.left(now);
+    clock::sleep_until(bound.end(now))
 }

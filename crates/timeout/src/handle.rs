@@ -39,9 +39,13 @@ impl Shared {
         separate
     }
 
-    #[inline]
     pub(crate) fn limit(&self) -> Duration {
-        Duration::from_nanos(self.limit.load(Ordering::Relaxed))
+        Duration::from_nanos(self.limit_nanos())
+    }
+
+    #[inline]
+    pub(crate) fn limit_nanos(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_limit(&self, limit: Duration) {

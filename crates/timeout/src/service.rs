@@ -82,7 +82,10 @@ impl<S, F, L, M> Timeout<S, F, L, M> {
         L: Limits<R>,
     {
         let scope = self.shared.scope;
-        let limit = self.limits.limit(request).unwrap_or_else(|| self.shared.limit());
+        let limit = match self.limits.limit(request) {
+            Some(limit) => clock::nanos_in(limit),
+            None => self.shared.limit_nanos(),
+        };
         let Some(facts) = &self.facts else {
             return Ok(scope.bound(limit, None, None));
         };
