@@ -187,17 +187,14 @@ impl Budget {
     /// Counts a request in, until the guard is dropped. Called once per request, not per attempt.
     #[inline]
     pub fn enter(&self) -> Active {
-        match &self.state.kind {
-            Kind::Success(_) | Kind::Unlimited => Active::free(),
-            Kind::Request(tokens) => {
-                tokens.deposit(self.state.funding.load(Relaxed));
-                Active::free()
-            }
-            Kind::InFlight(slots) => {
-                slots.enter();
-                Active::counted(self.state.clone())
-            }
+        if let Kind::InFlight(slots) = &self.state.kind {
+            slots.enter();
+            return Active::counted(self.state.clone());
         }
+        if let Kind::Request(tokens) = &self.state.kind {
+            tokens.deposit(self.state.funding.load(Relaxed));
+        }
+        Active::free()
     }
 
     /// Counts a success.

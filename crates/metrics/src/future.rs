@@ -41,7 +41,8 @@ where
 {
     type Output = Result<T, E>;
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let timing = this.timing.as_mut().expect("a future is not polled after it is ready");
