@@ -86,6 +86,21 @@ impl Case {
         })
     }
 
+    /// A decision that needs no service, asked again and again.
+    pub fn deciding(
+        name: &'static str,
+        mut decide: impl FnMut(u64) -> bool + 'static,
+        expect: Expect,
+    ) -> Self {
+        Self::alone(name, move |_, calls| {
+            let mut answers = 0;
+            for request in 0..calls {
+                answers += u64::from(black_box(decide(black_box(request))));
+            }
+            check(name, expect, answers, calls);
+        })
+    }
+
     fn alone(name: &'static str, mut calls_of: impl FnMut(&Runtime, u64) + 'static) -> Self {
         let runtime = runtime();
         let allocated = Rc::new(Cell::new(0));

@@ -11,6 +11,7 @@ mod counting;
 mod harness;
 mod loopback;
 mod metrics;
+mod rate_limit;
 mod report;
 mod retry;
 mod services;
@@ -22,12 +23,13 @@ use std::{env, fs, process::ExitCode, time::Duration};
 use harness::{Bar, Case, TWO_THREADS};
 
 const USAGE: &str = "\
-Usage: peers [--smoke | --out FILE | --only TEXT | --loopback]
+Usage: peers [--smoke | --out FILE | --only TEXT | --loopback | --memory]
 
   --smoke      each case for an instant
   --out FILE   writes the page as well
   --only TEXT  the cases whose name contains TEXT, and what they are compared with, for 10 seconds
   --loopback   a server on loopback alone, for 10 seconds
+  --memory     what the limits of many keys hold, alone
 ";
 const TIME: Duration = Duration::from_secs(120);
 const ONLY: Duration = Duration::from_secs(10);
@@ -42,6 +44,10 @@ fn main() -> ExitCode {
         ["--out", file] => run(cases(), TIME, true, Some(file)),
         ["--loopback"] => {
             print!("{}", report::table(&loopback::findings(ONLY)));
+            ExitCode::SUCCESS
+        }
+        ["--memory"] => {
+            print!("{}", rate_limit::memory());
             ExitCode::SUCCESS
         }
         ["--only", text] => run(named(text), ONLY, false, None),
@@ -59,6 +65,7 @@ fn cases() -> Vec<Case> {
         timeout::cases(),
         bulkhead::cases(),
         metrics::cases(),
+        rate_limit::cases(),
         stack::cases(),
     ]
     .into_iter()
@@ -108,6 +115,8 @@ fn run(cases: Vec<Case>, time: Duration, whole: bool, file: Option<&str>) -> Exi
         let loopback = loopback::findings(time / 4);
         table.push_str(LOOPBACK);
         table.push_str(&report::table(&loopback));
+        table.push_str(MEMORY);
+        table.push_str(&rate_limit::memory());
     }
     let page = format!("{}\n{circumstances}\n{table}", INTRODUCTION);
     print!("{circumstances}\n{table}");
@@ -125,6 +134,13 @@ const LOOPBACK: &str = "
 
 Nanoseconds of processor time of the server for one request, kernel included: a router of one route that
 answers with a few bytes, asked for in batches of 50 on one connection, served by a thread of its own.
+
+";
+
+const MEMORY: &str = "
+## Keys of a rate limit
+
+Bytes of the heap after each of so many keys was let through once.
 
 ";
 
