@@ -7,6 +7,7 @@
 
 mod drawing;
 mod fairness;
+mod half_open;
 mod page;
 mod peers;
 mod priority;
