@@ -5,6 +5,9 @@
 //! the scenario would prove nothing. The ordinary tests run three seeds; `cargo xtask overload`
 //! runs twenty, and writes what it finds to `docs/overload`.
 
+#![allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+
+mod backoff_herd;
 mod drawing;
 mod fairness;
 mod half_open;

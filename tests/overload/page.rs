@@ -26,6 +26,11 @@ impl Page {
         self
     }
 
+    pub(super) fn text(mut self, text: &str) -> Self {
+        let _ = write!(self.text, "\n{text}\n");
+        self
+    }
+
     pub(super) fn table(
         mut self,
         head: &[&str],
