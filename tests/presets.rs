@@ -84,7 +84,7 @@ async fn what_is_tuned_holds_for_every_authority_and_everyone_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_server_refuses_what_it_cannot_work_on_and_counts_by_operation() {
     let preset = http_server()
-        .bulkhead(|layer| layer.limit(1))
+        .bulkhead(|layer| layer.limit(1).queue(0))
         .operation(|request: &Request<Body>| request.uri().path());
     let (figures, bulkhead) = (preset.metrics_handle(), preset.bulkhead_handle());
     let app = preset.layer(service_fn(|request: Request<Body>| async move {
@@ -98,7 +98,7 @@ async fn a_server_refuses_what_it_cannot_work_on_and_counts_by_operation() {
     tokio::task::yield_now().await;
     let refused = app.clone().oneshot(get("/")).await.unwrap();
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(bulkhead.statistics().full, 1);
+    assert_eq!(bulkhead.statistics().queue_full, 1);
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     assert_eq!(app.oneshot(get("/")).await.unwrap().status(), StatusCode::OK);

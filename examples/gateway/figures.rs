@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use tower_ballast_core::Priority;
+
 use super::{
     load::{Outcome, Sample},
     storm::Run,
@@ -43,8 +45,19 @@ impl Run {
 
     /// How the requests of the phase with this name fared.
     fn fare_in(&self, name: &str) -> Fare {
+        self.fare(self.phase(name))
+    }
+
+    /// How those of one priority fared in the flood.
+    pub(crate) fn fare_in_flood(&self, priority: Priority) -> Fare {
+        let flood = self.phase("flood");
+        let is_it = |sample: &&Sample| sample.phase == flood && sample.priority == priority;
+        Fare::of(self.samples.iter().filter(is_it))
+    }
+
+    fn phase(&self, name: &str) -> usize {
         let phase = self.phases.iter().position(|phase| phase.name == name);
-        self.fare(phase.expect("the script has this phase"))
+        phase.expect("the script has this phase")
     }
 
     /// What one request cost the upstream.
@@ -107,12 +120,13 @@ pub(crate) struct Promise {
 }
 
 /// What protection is for, measured.
-pub(crate) fn promises(run: &Run) -> [Promise; 8] {
+pub(crate) fn promises(run: &Run) -> [Promise; 9] {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let calm = run.fare_in("calm").success;
     let failed = 1.0 - run.fare_in("errors").success;
     let (slow, flood, breath) =
         (run.fare_in("slow").success, run.fare_in("flood").success, run.fare_in("breath").success);
+    let high = run.fare_in_flood(Priority::High).success;
     let calls = run.calls_per_request();
     let refusal = run.refusal_p90();
     let recovery = run.recovery();
@@ -131,6 +145,11 @@ pub(crate) fn promises(run: &Run) -> [Promise; 8] {
             claim: "flooded with twice what it can do, it does what it can",
             seen: percent(flood),
             kept: flood >= 0.4,
+        },
+        Promise {
+            claim: "in the flood requests of high priority get a good answer",
+            seen: percent(high),
+            kept: high >= 0.98,
         },
         Promise {
             claim: "after the flood 95 of 100 requests get a good answer at once",

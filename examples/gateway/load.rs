@@ -19,7 +19,10 @@ use tokio::{
     time::{interval, timeout},
 };
 use tower::BoxError;
-use tower_ballast_core::clock::{self, Nanos};
+use tower_ballast_core::{
+    Priority,
+    clock::{self, Nanos},
+};
 
 use super::upstream::page;
 
@@ -31,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Sample {
     /// The phase it was sent in.
     pub(crate) phase: usize,
+    /// How much it mattered to who sent it.
+    pub(crate) priority: Priority,
     /// When it was sent, from the start of the load.
     pub(crate) sent: Duration,
     pub(crate) took: Duration,
@@ -82,13 +87,15 @@ impl Load {
         while clock::now() < end {
             ticks.tick().await;
             self.number += 1;
-            let (client, request) = (self.client.clone(), request(self.gateway, self.number));
+            let priority = MIX[usize::try_from(self.number % 20).expect("less than 20")];
+            let request = request(self.gateway, self.number, priority);
+            let client = self.client.clone();
             let (samples, start) = (Arc::clone(&self.samples), self.start);
             self.running.spawn(async move {
                 let sent = clock::now();
                 let outcome = ask(client, request).await;
                 let (sent, took) = (sent.since(start), clock::now().since(sent));
-                let sample = Sample { phase, sent, took, outcome };
+                let sample = Sample { phase, priority, sent, took, outcome };
                 samples.lock().expect("no panic holds this lock").push(sample);
             });
             while self.running.try_join_next().is_some() {}
@@ -112,9 +119,17 @@ impl Load {
     }
 }
 
+/// Of twenty requests two are of high priority, eight medium, six low and four batch.
+const MIX: [Priority; 20] = {
+    use Priority::{Batch as B, High as H, Low as L, Medium as M};
+    [M, L, H, M, B, M, L, M, L, B, L, M, M, B, L, H, M, L, M, B]
+};
+
 /// Nine of ten requests read, the tenth writes.
-fn request(gateway: SocketAddr, number: u64) -> Request<Full<Bytes>> {
-    let request = Request::builder().uri(format!("http://{gateway}/page/{number}"));
+fn request(gateway: SocketAddr, number: u64, priority: Priority) -> Request<Full<Bytes>> {
+    let request = Request::builder()
+        .uri(format!("http://{gateway}/page/{number}"))
+        .header("priority", priority.as_str());
     let request = match number % 10 {
         0 => request.method("POST").body(Full::from(format!("{number:>2048}"))),
         _ => request.body(Full::default()),

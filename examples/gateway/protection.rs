@@ -15,8 +15,8 @@ use hyper_util::{
 use tokio::time::{error::Elapsed, sleep, timeout};
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_ballast::{
-    Backoff, HttpClient, HttpReplay, HttpServer, RespondLayer, circuit_breaker::WindowOf,
-    http_client, http_server,
+    Backoff, HttpClient, HttpFacts, HttpReplay, HttpServer, RespondLayer,
+    circuit_breaker::WindowOf, http_client, http_server,
 };
 
 use super::{proxy::Proxy, watch::Watch};
@@ -41,7 +41,10 @@ pub(crate) const ATTEMPTS: usize = 3;
 /// The pause of the unprotected gateway before it tries again.
 pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
-/// Requests that the protected gateway has with the upstream at once. Its four workers have done that
+/// How long a request waits for its turn in the protected gateway.
+const LONGEST_WAIT: Duration = Duration::from_millis(150);
+
+/// Requests that the protected gateway works on at once. The upstream's four workers have done that
 /// many in a fourth of the time that an attempt has, and in three fourths when they are slow.
 pub(crate) const AT_ONCE: u32 = 20;
 
@@ -51,7 +54,7 @@ pub(crate) fn gateway(protection: Protection, upstream: Authority) -> (Router, O
     match protection {
         Protection::Off => (bare(proxy), None),
         Protection::On => {
-            let (server, client) = (http_server(), quick());
+            let (server, client) = (picky(), quick());
             let watch = Watch::new(&server, &client);
             (protected(proxy, server, client), Some(watch))
         }
@@ -67,13 +70,20 @@ pub(crate) fn guard(proxy: Proxy) -> Router {
     protected(proxy, http_server(), http_client())
 }
 
+/// The server's preset, which believes what the load says of its priority: it is ours. Those that can
+/// be in time wait, the others are refused.
+fn picky() -> HttpServer {
+    http_server()
+        .facts(HttpFacts::new().trusted_sender())
+        .bulkhead(|layer| layer.limit(AT_ONCE).longest_wait(LONGEST_WAIT))
+}
+
 /// The client's preset with times of a tenth, so that a storm fits into half a minute. Attempts and
 /// requests have no more time than in the unprotected gateway, for a fair comparison.
 fn quick() -> HttpClient {
     let millis = Duration::from_millis;
     http_client()
         .deadline(|layer| layer.limit(WHOLE))
-        .bulkhead(|layer| layer.limit(AT_ONCE))
         .retry(|layer| layer.backoff(Backoff::exponential(millis(10)).cap(millis(500))))
         .circuit(|layer| {
             let layer = layer.window(WindowOf::Time(millis(3000)));

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tower_ballast_core::Priority;
+
 use super::{
     figures::{Fare, Promise, RECOVERED},
     load::{Outcome, Sample},
@@ -64,6 +66,13 @@ pub(crate) fn table(off: &Run, on: &Run) -> String {
     for (number, phase) in off.phases.iter().enumerate() {
         out.fares(phase.name, fare(off.fare(number)), fare(on.fare(number)));
     }
+    out.rule();
+    for priority in Priority::ALL {
+        let label = format!("flood, {} priority", priority.as_str());
+        let of = |run: &Run| fare(run.fare_in_flood(priority));
+        out.fares(&label, of(off), of(on));
+    }
+    out.rule();
     out.fares("all", fare(Fare::of(&off.samples)), fare(Fare::of(&on.samples)));
     out.rule();
     let mut both = |label: &str, of: &dyn Fn(&Run) -> String| out.line(label, &of(off), &of(on));

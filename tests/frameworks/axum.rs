@@ -28,7 +28,7 @@ fn held(station: &Station) -> Router {
 #[tokio::test]
 async fn a_bulkhead_of_one_never_runs_two_over_several_connections() {
     let (station, mut arrived) = Station::new();
-    let preset = http_server().bulkhead(|layer| layer.limit(1));
+    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
     let handle = preset.bulkhead_handle();
     let address = serve(held(&station).layer(preset)).await;
     let running = tokio::spawn(async move { ask(address, "/").await });
@@ -36,12 +36,12 @@ async fn a_bulkhead_of_one_never_runs_two_over_several_connections() {
     for _ in 0..5 {
         let refused = ask(address, "/").await;
         assert!(refused.starts_with("http/1.1 503"), "{refused}");
-        assert!(refused.contains("application/problem+json") && refused.contains("bulkhead_full"));
+        assert!(refused.contains("application/problem+json") && refused.contains("queue_full"));
     }
     station.release(2);
     assert!(running.await.unwrap().starts_with("http/1.1 200"));
     assert!(ask(address, "/").await.starts_with("http/1.1 200"));
-    assert_eq!((station.most(), handle.statistics().full, handle.in_flight()), (1, 5, 0));
+    assert_eq!((station.most(), handle.statistics().queue_full, handle.in_flight()), (1, 5, 0));
 }
 
 #[tokio::test]
@@ -133,12 +133,12 @@ async fn a_protected_service_may_be_boxed_and_cloned() {
             Ok::<_, std::convert::Infallible>("done".into_response())
         }
     });
-    let preset = http_server().bulkhead(|layer| layer.limit(1));
+    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
     let service = BoxCloneSyncService::new(preset.layer(inner));
     let address = serve(Router::new().fallback_service(service)).await;
     let running = tokio::spawn(async move { ask(address, "/").await });
     arrived.recv().await.unwrap();
-    assert!(ask(address, "/").await.contains("bulkhead_full"));
+    assert!(ask(address, "/").await.contains("queue_full"));
     station.release(1);
     assert!(running.await.unwrap().ends_with("done"));
 }

@@ -107,7 +107,7 @@ laws! {
 laws! {
     mod server_preset;
     layer: http_server,
-    readiness: pass_through,
+    readiness: optimistic,
     request: request,
     response: response::<Body>,
     read: read::<tower_ballast_http::RespondBody<Body>>,

@@ -6,6 +6,8 @@ pub(crate) const TOTAL: Duration = Duration::from_secs(30);
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
 /// How many requests a server works on at once.
 pub(crate) const SERVING: u32 = 256;
+/// How many requests wait for a server at most.
+pub(crate) const WAITING: u32 = 256;
 /// How many attempts a client makes at once, to one authority.
 pub(crate) const ATTEMPTS: u32 = 1000;
 /// How many authorities a client tells apart.

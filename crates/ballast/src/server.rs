@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer};
+use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer, Queue};
 use tower_ballast_core::{Event, Observer, SharedObserver};
 use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, Respond, RespondLayer};
 use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
@@ -11,10 +11,12 @@ use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::limits::{SERVING, TOTAL};
+use crate::limits::{SERVING, TOTAL, WAITING};
 
 type Figures<O> = MetricsLayer<HttpClassify, O>;
-type Stack<S, O> = Respond<Metrics<Timeout<Bulkhead<S>, HttpFacts>, HttpClassify, O>>;
+type Shedding = BulkheadLayer<HttpFacts, Queue>;
+type Stack<S, O> =
+    Respond<Metrics<Timeout<Bulkhead<S, HttpFacts, Queue>, HttpFacts>, HttpClassify, O>>;
 
 /// Protects an HTTP or gRPC server: every request gets an answer, and none takes for ever.
 ///
@@ -25,7 +27,11 @@ type Stack<S, O> = Respond<Metrics<Timeout<Bulkhead<S>, HttpFacts>, HttpClassify
 /// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json with Retry-After, gRPC statuses for gRPC |
 /// | [`MetricsLayer`] | counts and times requests by method, or as you [say](HttpServer::operation) |
 /// | [`TimeoutLayer::total`] | gives each request a deadline, 30 s unless it brings an earlier one, and refuses it when that has passed |
-/// | [`BulkheadLayer`] | works on 256 requests at once and refuses others |
+/// | [`BulkheadLayer`] | works on 256 requests at once; 256 more wait for up to 1 s, those that matter most first |
+///
+/// How much a request matters is what its [`Priority`](crate::Priority) extension says, or, once
+/// [`facts`](HttpServer::facts) trust the sender, its `priority` field. When there is too much to do, lower priorities
+/// are refused first, but for a floor that keeps each of them alive.
 ///
 /// A request costs the allocations of the one extension that its deadline is written into.
 ///
@@ -54,7 +60,7 @@ pub fn http_server() -> HttpServer {
             .classify_with(HttpClassify::new())
             .operation_with(ByMethod),
         deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(HttpFacts::new()),
-        bulkhead: BulkheadLayer::new(SERVING),
+        bulkhead: BulkheadLayer::new(SERVING).queue(WAITING).facts(HttpFacts::new()),
     }
 }
 
@@ -65,7 +71,7 @@ pub struct HttpServer<O = ByMethod> {
     respond: RespondLayer,
     metrics: Figures<O>,
     deadline: TimeoutLayer<HttpFacts>,
-    bulkhead: BulkheadLayer,
+    bulkhead: Shedding,
 }
 
 impl<O> HttpServer<O> {
@@ -99,8 +105,24 @@ impl<O> HttpServer<O> {
         self
     }
 
-    /// Tunes how many requests are worked on at once.
-    pub fn bulkhead(mut self, tune: impl FnOnce(BulkheadLayer) -> BulkheadLayer) -> Self {
+    /// What may be known of a request: its deadline, its priority and whom it comes from. Default:
+    /// what its extensions say.
+    ///
+    /// ```
+    /// use tower_ballast::{HttpFacts, http_server};
+    ///
+    /// // Behind a gateway of our own, whose fields can be believed.
+    /// let preset = http_server().facts(HttpFacts::new().trusted_sender());
+    /// # let _ = preset;
+    /// ```
+    pub fn facts(mut self, facts: HttpFacts) -> Self {
+        self.deadline = self.deadline.facts(facts.clone());
+        self.bulkhead = self.bulkhead.facts(facts);
+        self
+    }
+
+    /// Tunes how many requests are worked on at once, and how many wait.
+    pub fn bulkhead(mut self, tune: impl FnOnce(Shedding) -> Shedding) -> Self {
         self.bulkhead = tune(self.bulkhead);
         self
     }
@@ -174,9 +196,10 @@ impl<O> HttpServer<O> {
             "respond   answers 503 or 504 with Retry-After in place of errors, hides their texts\n\
              metrics   counts and times, by operation\n\
              deadline  {:?} for the whole request, or what the request brings when that is less\n\
-             bulkhead  {} at once, others are refused\n",
+             bulkhead  {} at once, up to {} more wait by priority, others are refused\n",
             self.deadline.handle().limit(),
             self.bulkhead.handle().limit(),
+            self.bulkhead.handle().most_waiting(),
         )
     }
 }

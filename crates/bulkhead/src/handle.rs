@@ -54,7 +54,13 @@ impl BulkheadHandle {
         self.0.gate.waiting()
     }
 
-    /// How many may wait. Changes nothing for a layer without a queue.
+    /// How many may wait.
+    #[must_use]
+    pub fn most_waiting(&self) -> u32 {
+        self.0.most_waiting()
+    }
+
+    /// Changes how many may wait. Changes nothing for a layer without a queue.
     pub fn set_queue(&self, most: u32) {
         self.0.set_most_waiting(most);
         self.0.tell_settings("queue");
