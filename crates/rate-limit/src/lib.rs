@@ -97,6 +97,7 @@
 //! allocated. A refusal is one box of at most 64 bytes. One that waits takes a lock twice or more and has a place
 //! in memory for as long.
 
+pub mod adjust;
 mod claim;
 mod door;
 mod future;

@@ -99,6 +99,32 @@ impl Quota {
         if self.is_closed() { self } else { Self { burst: burst.get(), ..self } }
     }
 
+    /// The quota multiplied: the count, rounded down to at least 1, in the same period, with the same
+    /// burst. What is closed stays closed.
+    ///
+    /// ```
+    /// use tower_ballast_core::count;
+    /// use tower_ballast_rate_limit::Quota;
+    ///
+    /// let quota = Quota::per_second(count::<100>());
+    /// assert_eq!(quota.scaled(0.7), Quota::per_second(count::<70>()).burst(count::<100>()));
+    /// assert_eq!(quota.scaled(f64::NAN).count(), 1);
+    /// ```
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast of a float saturates, and what is no number becomes 0"
+    )]
+    pub fn scaled(self, multiplier: f64) -> Self {
+        if self.is_closed() {
+            return self;
+        }
+        // A little more, since 0.7 of 10 is a hair below 7.
+        let count = (f64::from(self.count) * multiplier * (1.0 + f64::EPSILON)) as u32;
+        Self { count: count.max(1), ..self }
+    }
+
     /// How many in each period; 0 if closed.
     #[must_use]
     pub const fn count(&self) -> u32 {

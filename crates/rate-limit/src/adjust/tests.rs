@@ -1,0 +1,144 @@
+use proptest::prelude::*;
+use tower_ballast_core::Multiplier;
+
+use super::*;
+
+const START: Nanos = Nanos::from_nanos(86_400_000_000_000);
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+const FAILING: Signals = Signals { errors: Ratio::ONE, ..CALM_SIGNALS };
+const CALM_SIGNALS: Signals =
+    Signals { errors: Ratio::ZERO, latency: Duration::ZERO, queue: 0, load: Ratio::ZERO };
+
+fn adjustment() -> Adjustment {
+    Adjustment::new(Limits::new().errors(Ratio::percent::<10>()).latency(Duration::from_secs(1)))
+}
+
+fn is(multiplier: f64, expected: f64) -> bool {
+    (multiplier - expected).abs() < 1e-9
+}
+
+#[test]
+fn it_is_lowered_once_in_a_round_trip() {
+    let mut adjustment = adjustment();
+    for step in 0..30 {
+        adjustment.observe(START + Duration::from_millis(step * 10), FAILING, ROUND_TRIP);
+    }
+    assert!(is(adjustment.multiplier(), 0.7_f64.powi(3)), "{}", adjustment.multiplier());
+}
+
+#[test]
+fn it_recovers_a_twentieth_in_a_second_however_often_it_is_asked() {
+    for step in [10, 100, 1000] {
+        let mut adjustment = adjustment();
+        adjustment.observe(START, FAILING, ROUND_TRIP);
+        for millis in (0..=2000).step_by(step) {
+            let now = START + Duration::from_millis(millis);
+            adjustment.observe(now, Signals::default(), ROUND_TRIP);
+        }
+        assert!(is(adjustment.multiplier(), 0.8), "{}", adjustment.multiplier());
+    }
+}
+
+#[test]
+fn a_year_without_a_look_recovers_no_more_than_a_second() {
+    let mut adjustment = adjustment();
+    adjustment.observe(START, FAILING, ROUND_TRIP);
+    let year = START + Duration::from_secs(365 * 24 * 60 * 60);
+    let change = adjustment.observe(year, Signals::default(), ROUND_TRIP).unwrap();
+    assert_eq!(change.cause, Cause::Recovery);
+    assert!(is(change.to, 0.75));
+}
+
+#[test]
+fn between_calm_and_too_much_it_stays() {
+    let mut adjustment = adjustment();
+    adjustment.observe(START, FAILING, ROUND_TRIP);
+    let close = Signals { errors: Ratio::percent::<9>(), ..Signals::default() };
+    assert_eq!(adjustment.observe(START + ROUND_TRIP, close, ROUND_TRIP), None);
+    assert!(is(adjustment.multiplier(), 0.7));
+}
+
+#[test]
+fn the_signal_that_is_furthest_off_is_the_cause() {
+    let slow = Signals {
+        latency: Duration::from_secs(9),
+        errors: Ratio::percent::<20>(),
+        ..Signals::default()
+    };
+    let change = adjustment().observe(START, slow, ROUND_TRIP).unwrap();
+    assert_eq!((change.from, change.cause), (1.0, Cause::Latency));
+}
+
+#[test]
+fn each_signal_is_heeded_if_it_has_a_limit() {
+    let signals = |cause| match cause {
+        Cause::Errors => Signals { errors: Ratio::ONE, ..Signals::default() },
+        Cause::Latency => Signals { latency: Duration::MAX, ..Signals::default() },
+        Cause::Queue => Signals { queue: 6, ..Signals::default() },
+        _ => Signals { load: Ratio::ONE, ..Signals::default() },
+    };
+    let half = Ratio::percent::<50>();
+    let all = Limits::new().errors(half).latency(ROUND_TRIP).queue(5).load(half);
+    for cause in [Cause::Errors, Cause::Latency, Cause::Queue, Cause::Load] {
+        let heeded = Adjustment::new(all).observe(START, signals(cause), ROUND_TRIP);
+        assert_eq!(heeded.map(|change| change.cause), Some(cause));
+        let deaf = Adjustment::new(Limits::new()).observe(START, signals(cause), ROUND_TRIP);
+        assert_eq!(deaf, None);
+    }
+}
+
+#[test]
+fn a_limit_of_nothing_is_passed_by_anything() {
+    let mut adjustment = Adjustment::new(Limits::new().queue(0));
+    assert_eq!(adjustment.observe(START, Signals::default(), ROUND_TRIP), None);
+    let one = Signals { queue: 1, ..Signals::default() };
+    assert!(adjustment.observe(START, one, ROUND_TRIP).is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn it_stays_between_the_least_and_the_whole(
+        steps in prop::collection::vec((0..3_000_u64, 0.0..=1.0_f64, 0..20_u32), 1..200),
+        least in 0.0..=1.0_f64,
+    ) {
+        let least = Ratio::try_new("least", least).unwrap();
+        let limits = Limits::new().errors(Ratio::percent::<30>()).queue(10).least(least);
+        let mut adjustment = Adjustment::new(limits);
+        let mut now = START;
+        for (pause, errors, queue) in steps {
+            now = now + Duration::from_millis(pause);
+            let before = adjustment.multiplier();
+            let errors = Ratio::try_new("errors", errors).unwrap();
+            let seen = Signals { errors, queue, ..Signals::default() };
+            let change = adjustment.observe(now, seen, ROUND_TRIP);
+            let after = adjustment.multiplier();
+            prop_assert!((least.get()..=1.0).contains(&after));
+            prop_assert_eq!(change.is_some(), before.total_cmp(&after).is_ne());
+            if let Some(change) = change {
+                prop_assert_eq!((change.from, change.to), (before, after));
+                prop_assert_eq!(change.cause == Cause::Recovery, after > before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_only_raises(
+        spans in prop::collection::vec((0..100_000_u64, 0..100_000_u64, 1..5_u32), 0..6),
+        time in 0..200_000_u64,
+    ) {
+        let raise = |number: u32| Multiplier::try_new("raise", f64::from(number)).unwrap();
+        let schedule = Schedule::new(spans.iter().map(|&(from, to, number)| {
+            Span::new(Duration::from_secs(from), Duration::from_secs(to), raise(number))
+        }));
+        // Each second of a span, one after the other.
+        let is_in = |&&(from, to, _): &&(u64, u64, u32)| {
+            let (from, to, time) = (from % 86_400, to % 86_400, time % 86_400);
+            let length = if from < to { to - from } else { to + 86_400 - from };
+            (time + 86_400 - from) % 86_400 < length
+        };
+        let expected = spans.iter().filter(is_in).map(|span| span.2).max().unwrap_or(1);
+        prop_assert!(is(schedule.multiplier(Duration::from_secs(time)), f64::from(expected)));
+    }
+}
