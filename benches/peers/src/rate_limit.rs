@@ -2,7 +2,12 @@
 
 use std::{fmt::Write, num::NonZeroU32, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, Quota as GovernorQuota, RateLimiter};
+use governor::{
+    Quota as GovernorQuota, RateLimiter,
+    clock::{Clock, DefaultClock, MonotonicClock},
+    middleware::NoOpMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
 use tower_ballast_core::{
     Key, Random,
     clock::{self, Nanos},
@@ -22,19 +27,22 @@ use crate::{
     },
 };
 
-const PERMITTED: &str = "governor, permitted";
-const REJECTED: &str = "governor, rejected";
+const PERMITTED: &str = "governor, std's clock, permitted";
+const REJECTED: &str = "governor, std's clock, rejected";
 /// Slow enough for all keys to owe at all times, with a burst that never ends.
 const INTERVAL: Duration = Duration::from_millis(100);
 const BURST: NonZeroU32 = NonZeroU32::MAX;
 const MILLION: u64 = 1_000_000;
 
 pub fn cases() -> Vec<Case> {
+    let (own, std) = (DefaultClock::default(), MonotonicClock);
     let mut cases = vec![
-        governor(PERMITTED, count::<1_000_000_000>(), Answers),
+        governor("governor, its own clock, permitted", own.clone(), Answers),
+        governor("governor, its own clock, rejected", own.clone(), Refusals),
+        governor(PERMITTED, std.clone(), Answers),
         gate("ballast gate, permitted", Algorithm::Gcra, Answers)
             .against(PERMITTED, Bar::Cost(1.35)),
-        governor(REJECTED, NonZeroU32::MIN, Refusals),
+        governor(REJECTED, std.clone(), Refusals),
         gate("ballast gate, rejected", Algorithm::Gcra, Refusals)
             .against(REJECTED, Bar::Cost(1.35)),
     ];
@@ -45,17 +53,35 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.push(gate(name, algorithm, Answers).against(PERMITTED, Bar::None));
     }
-    for (theirs, ours, keys) in [
-        ("governor, 1000 keys", "ballast, 1000 keys", 1000),
-        ("governor, 100 000 keys", "ballast, 100 000 keys", 100_000),
+    for ([own_clock, std_clock, ours], keys) in [
         (
-            "governor, a million keys",
-            "ballast, a million keys",
+            [
+                "governor, its own clock, 1000 keys",
+                "governor, std's clock, 1000 keys",
+                "ballast, 1000 keys",
+            ],
+            1000,
+        ),
+        (
+            [
+                "governor, its own clock, 100 000 keys",
+                "governor, std's clock, 100 000 keys",
+                "ballast, 100 000 keys",
+            ],
+            100_000,
+        ),
+        (
+            [
+                "governor, its own clock, a million keys",
+                "governor, std's clock, a million keys",
+                "ballast, a million keys",
+            ],
             MILLION,
         ),
     ] {
-        cases.push(governor_keyed(theirs, keys));
-        cases.push(keyed(ours, keys).against(theirs, Bar::Cost(0.8)));
+        cases.push(governor_keyed(own_clock, own.clone(), keys));
+        cases.push(governor_keyed(std_clock, std.clone(), keys));
+        cases.push(keyed(ours, keys).against(std_clock, Bar::Cost(0.8)));
     }
     cases
 }
@@ -66,7 +92,7 @@ pub fn memory() -> String {
         String::from("| keys | governor | a key | ballast | a key |\n|---|---|---|---|---|\n");
     for keys in [1000, 100_000, MILLION] {
         let before = bytes_held();
-        let theirs = full_governor(keys);
+        let theirs = full_governor(MonotonicClock, keys);
         let between = bytes_held();
         let ours = full_table(keys);
         let (theirs_held, ours_held) = (between - before, bytes_held() - between);
@@ -82,12 +108,12 @@ pub fn memory() -> String {
     rows
 }
 
-fn governor(name: &'static str, rate: NonZeroU32, expect: Expect) -> Case {
+fn governor<C: Clock + 'static>(name: &'static str, clock: C, expect: Expect) -> Case {
     let quota = match expect {
-        Answers => GovernorQuota::per_second(rate),
-        Refusals => GovernorQuota::per_hour(rate),
+        Answers => GovernorQuota::per_second(count::<1_000_000_000>()),
+        Refusals => GovernorQuota::per_hour(NonZeroU32::MIN),
     };
-    let limiter = RateLimiter::direct(quota);
+    let limiter = RateLimiter::direct_with_clock(quota, clock);
     let _first = limiter.check();
     Case::deciding(name, move |_| limiter.check().is_ok(), expect)
 }
@@ -102,8 +128,8 @@ fn gate(name: &'static str, algorithm: Algorithm, expect: Expect) -> Case {
     Case::deciding(name, move |_| gate.take(clock::now(), 1).is_ok(), expect)
 }
 
-fn governor_keyed(name: &'static str, keys: u64) -> Case {
-    let (limiter, mut next) = (full_governor(keys), scattered(keys));
+fn governor_keyed<C: Clock + 'static>(name: &'static str, clock: C, keys: u64) -> Case {
+    let (limiter, mut next) = (full_governor(clock, keys), scattered(keys));
     Case::deciding(name, move |_| limiter.check_key(&next()).is_ok(), Answers)
 }
 
@@ -117,9 +143,13 @@ fn keyed(name: &'static str, keys: u64) -> Case {
     Case::deciding(name, decide, Answers)
 }
 
-fn full_governor(keys: u64) -> DefaultKeyedRateLimiter<u64> {
+type Keyed<C> =
+    RateLimiter<u64, DefaultKeyedStateStore<u64>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+fn full_governor<C: Clock>(clock: C, keys: u64) -> Keyed<C> {
     let quota = GovernorQuota::with_period(INTERVAL).expect("a period");
-    let limiter = RateLimiter::keyed(quota.allow_burst(BURST));
+    let store = DefaultKeyedStateStore::default();
+    let limiter = RateLimiter::new(quota.allow_burst(BURST), store, clock);
     for key in 0..keys {
         let _first = limiter.check_key(&key);
     }

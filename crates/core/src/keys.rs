@@ -63,10 +63,7 @@ use self::{
 use crate::{
     Key,
     clock::Nanos,
-    sync::{
-        WAYS,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// The highest capacity: 160 MiB.
@@ -88,7 +85,7 @@ impl KeyTable {
     #[must_use]
     pub fn new(capacity: u32) -> Self {
         let places = u64::from(capacity.clamp(1, MOST)) * 5 / 4;
-        let sets = places.div_ceil(WAYS as u64).max(2);
+        let sets = places.div_ceil(Set::PLACES as u64).max(2);
         Self { segments: Segments::new(sets), evictions: AtomicU64::new(0) }
     }
 
@@ -116,8 +113,7 @@ impl KeyTable {
 
     /// Gives back so much. Nobody has ever more than the burst.
     pub fn give_back(&self, key: Key, pace: Pace, cost: u32) {
-        let sets = self.segments.known(key);
-        if let Some(place) = find(sets, print(key)) {
+        if let Some(place) = self.segments.find(key, print(key)) {
             place.give_back(pace.weight(cost));
         }
     }
@@ -126,7 +122,7 @@ impl KeyTable {
     /// not known.
     #[must_use]
     pub fn full_at(&self, key: Key) -> Nanos {
-        let place = find(self.segments.known(key), print(key));
+        let place = self.segments.find(key, print(key));
         place.map_or(Nanos::ZERO, |place| Nanos::from_nanos(place.arrival()))
     }
 
@@ -157,7 +153,7 @@ impl KeyTable {
         admits: impl Fn(u64) -> Result<(), Nanos>,
     ) -> Result<(), Nanos> {
         let (print, now) = (print(key), now.as_nanos());
-        if let Some(place) = find(self.segments.known(key), print)
+        if let Some(place) = self.segments.find(key, print)
             && let ControlFlow::Break(answer) = place.pay(print, now, weight, &admits)
         {
             return answer;
@@ -165,7 +161,7 @@ impl KeyTable {
         let sets = self.segments.made(key);
         let mut carried = 0;
         loop {
-            let place = if let Some(place) = find(sets.map(Some), print) {
+            let place = if let Some(place) = self.segments.find(key, print) {
                 place
             } else {
                 let (victim, was, arrival) = cheapest(sets, now);
@@ -197,10 +193,6 @@ impl KeyTable {
 /// A fingerprint that is never that of an empty place.
 fn print(key: Key) -> u64 {
     key.get().max(1)
-}
-
-fn find(sets: [Option<&Set>; 2], print: u64) -> Option<Place<'_>> {
-    sets.into_iter().flatten().find_map(|set| set.find(print))
 }
 
 /// The place to take: one whose key owes nothing, or else that of the key that owes least. With the

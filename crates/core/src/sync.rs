@@ -8,8 +8,10 @@ pub(crate) use loom::sync::{Mutex, atomic};
 #[cfg(not(ballast_loom))]
 pub(crate) use std::sync::{Mutex, atomic};
 
-/// How many keys share a set of the key table: few enough in models for them to end.
-pub(crate) const WAYS: usize = if cfg!(ballast_loom) { 1 } else { 8 };
+/// How many lines of cache a set of the key table has, and how many keys a line: few enough in models
+/// for them to end.
+pub(crate) const LINES: usize = if cfg!(ballast_loom) { 1 } else { 2 };
+pub(crate) const WAYS: usize = if cfg!(ballast_loom) { 1 } else { 4 };
 
 /// How many stripes a striped counter has: a power of two, at least two per processor, so that
 /// threads which run at once seldom meet in one.

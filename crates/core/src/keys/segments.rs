@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use super::set::Set;
+use super::set::{Place, Set};
 use crate::Key;
 
 /// 64 KiB of sets.
@@ -19,18 +19,24 @@ impl Segments {
         Self { sets, segments }
     }
 
-    /// The two sets of a key, as far as they are allocated.
+    /// The place of a key, if it has one. The second set is looked at only if it is not in the first.
     #[inline]
-    pub(super) fn known(&self, key: Key) -> [Option<&Set>; 2] {
-        self.numbers(key).map(|number| {
-            let (segment, index) = place(number);
-            self.segments.get(segment)?.get()?.get(index)
-        })
+    pub(super) fn find(&self, key: Key, print: u64) -> Option<Place<'_>> {
+        let first = self.first(key);
+        let find = |number| self.known(number)?.find(print);
+        find(first).or_else(|| find(self.second(key, first)))
+    }
+
+    #[inline]
+    fn known(&self, number: u64) -> Option<&Set> {
+        let (segment, index) = place(number);
+        self.segments.get(segment)?.get()?.get(index)
     }
 
     /// The two sets of a key.
     pub(super) fn made(&self, key: Key) -> [&Set; 2] {
-        self.numbers(key).map(|number| {
+        let first = self.first(key);
+        [first, self.second(key, first)].map(|number| {
             let (segment, index) = place(number);
             let made = self.segments[segment].get_or_init(|| {
                 let before = segment as u64 * SETS;
@@ -44,15 +50,17 @@ impl Segments {
         self.segments.iter().filter_map(OnceLock::get).flatten()
     }
 
-    /// Two numbers of sets that differ.
     #[inline]
-    fn numbers(&self, key: Key) -> [u64; 2] {
-        let hash = key.get();
-        let first = below(self.sets, hash);
-        // By other bits of the hash, and never the same set again.
-        let step = 1 + below(self.sets - 1, hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    fn first(&self, key: Key) -> u64 {
+        below(self.sets, key.get())
+    }
+
+    /// By other bits of the hash, and never the first again.
+    #[inline]
+    fn second(&self, key: Key, first: u64) -> u64 {
+        let step = 1 + below(self.sets - 1, key.get().wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let second = first + step;
-        [first, if second < self.sets { second } else { second - self.sets }]
+        if second < self.sets { second } else { second - self.sets }
     }
 }
 

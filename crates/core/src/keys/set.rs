@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use crate::{
     clock::Nanos,
     sync::{
-        WAYS,
+        LINES, WAYS,
         atomic::{
             self, AtomicU64,
             Ordering::{AcqRel, Acquire, SeqCst},
@@ -11,10 +11,13 @@ use crate::{
     },
 };
 
-/// The places that are searched together: two lines of cache.
+/// The places that are searched together: two lines of cache, of which mostly one is read.
+#[derive(Debug)]
+pub(super) struct Set([Line; LINES]);
+
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Set {
+struct Line {
     /// Whose place it is; 0 if nobody's.
     prints: [AtomicU64; WAYS],
     /// The theoretical arrival times.
@@ -29,23 +32,36 @@ pub(super) struct Place<'a> {
 }
 
 impl Set {
+    pub(super) const PLACES: usize = LINES * WAYS;
+
     pub(super) fn new() -> Self {
         let empty = || std::array::from_fn(|_| AtomicU64::new(0));
-        Self { prints: empty(), arrivals: empty() }
+        Self(std::array::from_fn(|_| Line { prints: empty(), arrivals: empty() }))
     }
 
     #[inline]
     pub(super) fn find(&self, print: u64) -> Option<Place<'_>> {
-        let index = self.prints.iter().position(|other| other.load(Acquire) == print)?;
-        Some(Place { print: &self.prints[index], arrival: &self.arrivals[index] })
+        self.0.iter().find_map(|line| {
+            let index = line.prints.iter().position(|other| other.load(Acquire) == print)?;
+            Some(Place { print: &line.prints[index], arrival: &line.arrivals[index] })
+        })
     }
 
+    #[inline]
     pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.0.iter().flat_map(Line::places)
+    }
+}
+
+impl Line {
+    #[inline]
+    fn places(&self) -> impl Iterator<Item = Place<'_>> {
         self.prints.iter().zip(&self.arrivals).map(|(print, arrival)| Place { print, arrival })
     }
 }
 
 impl Place<'_> {
+    #[inline]
     pub(super) fn print(&self) -> u64 {
         self.print.load(Acquire)
     }

@@ -35,7 +35,7 @@ fn quotas() -> impl Strategy<Value = Quota> {
 /// Pauses in nanoseconds, short and long, each with a cost.
 fn calls() -> impl Strategy<Value = Vec<(u64, u32)>> {
     let pause = prop_oneof![4 => 0..200_u64, 2 => 0..4_000_u64, 1 => Just(0)];
-    prop::collection::vec((pause, 1..8_u32), 1..150)
+    prop::collection::vec((pause, 1..8_u32), 1..80)
 }
 
 fn some(number: u32) -> NonZeroU32 {
