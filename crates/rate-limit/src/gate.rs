@@ -30,14 +30,11 @@ mod gcra;
 mod log;
 mod rule;
 mod terms;
-#[cfg(test)]
+#[cfg(all(test, not(ballast_loom)))]
 mod tests;
 mod warm;
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::PoisonError, time::Duration};
 
 use tower_ballast_core::clock::Nanos;
 
@@ -50,7 +47,7 @@ use self::{
     rule::{Brain, Locked, Rule},
     warm::WarmUp,
 };
-use crate::Quota;
+use crate::{Quota, sync::Mutex};
 
 /// How a quota is kept.
 ///

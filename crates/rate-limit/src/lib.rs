@@ -115,6 +115,7 @@ mod shared;
 mod slots;
 mod standing;
 mod statistics;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod wait;

@@ -1,5 +1,7 @@
-use std::sync::{
-    Mutex, PoisonError,
+use std::sync::PoisonError;
+
+use crate::sync::{
+    Mutex,
     atomic::{
         AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed},
