@@ -74,7 +74,7 @@ pub enum Algorithm {
     /// passes around the border of two windows.
     FixedWindow,
     /// The count in a window that slides by estimate: what passed in the window before counts as if it
-    /// had come evenly. It can be reserved up to the end of the next window.
+    /// had come evenly. Reservations reach to the end of the next window.
     SlidingCounter,
     /// The count in a window that slides exactly. Above a count of 4096 it keeps moments to a 4096th of
     /// the period, rounded up.

@@ -39,7 +39,7 @@ fn calls() -> impl Strategy<Value = Vec<(u64, u32)>> {
 }
 
 fn some(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).unwrap()
+    NonZeroU32::new(number).expect("above zero")
 }
 
 fn nanos(number: u64) -> Duration {

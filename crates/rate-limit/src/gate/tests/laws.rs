@@ -241,6 +241,44 @@ fn the_level_stays_when_the_quota_changes() {
 }
 
 #[test]
+fn a_reservation_that_does_not_fit_leaves_the_rest_of_the_next_window() {
+    let gate = Gate::new(Algorithm::FixedWindow, Quota::per_second(some(10)));
+    gate.take(START, 7).unwrap();
+    let next = START + Duration::from_secs(1);
+    assert_eq!(gate.reserve(START, 5, Duration::from_secs(5)), Some(next));
+    assert_eq!(gate.take(START, 1), Err(Later::At(next)));
+    assert_eq!(gate.standing(next).remaining, 5);
+    assert_eq!(gate.take(next, 5), Ok(()));
+}
+
+#[test]
+fn a_change_of_windows_keeps_what_has_passed() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingCounter, Algorithm::SlidingLog] {
+        let gate = Gate::new(algorithm, Quota::per_second(some(10)));
+        gate.take(START, 7).unwrap();
+        gate.configure(START, Quota::per_second(some(8)));
+        assert_eq!(gate.standing(START).remaining, 1, "{algorithm:?}");
+        gate.configure(START, Quota::per_minute(some(20)));
+        assert_eq!(gate.standing(START).remaining, 13, "{algorithm:?}");
+        gate.configure(START, Quota::CLOSED);
+        assert_eq!(gate.take(START, 1), Err(Later::Never), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn a_reservation_given_back_is_there_for_the_next() {
+    for algorithm in ALL {
+        let gate = Gate::new(algorithm, Quota::per_second(some(4)));
+        gate.take(START, 4).unwrap();
+        let slot = gate.reserve(START, 2, Duration::from_secs(10)).unwrap();
+        assert!(slot > START, "{algorithm:?}");
+        gate.give_back(slot, 2);
+        let again = gate.reserve(START, 2, Duration::from_secs(10)).unwrap();
+        assert!(again <= slot, "{algorithm:?}");
+    }
+}
+
+#[test]
 fn extreme_quotas_and_costs_saturate() {
     let most = NonZeroU32::MAX;
     for algorithm in ALL.into_iter().chain([Algorithm::WarmUp(Duration::MAX)]) {

@@ -108,6 +108,7 @@ proptest! {
             if passes {
                 passed.push((now, cost));
             }
+            prop_assert_eq!(gate.standing(now).remaining, quota.count() - used);
             prop_assert_eq!(gate.take(now, cost).is_ok(), passes);
         }
     }
