@@ -53,13 +53,13 @@ use crate::{Quota, sync::Mutex};
 ///
 /// | | at once after a rest | within any one period | memory | |
 /// |---|---|---|---|---|
-/// | [`Gcra`](Self::Gcra) | the burst | burst + count | 64 bytes | one atomic operation |
-/// | [`TokenBucket`](Self::TokenBucket) | the burst | burst + count | 112 bytes | a short lock |
-/// | [`FixedWindow`](Self::FixedWindow) | the count | 2 x count | 64 bytes | one atomic operation |
-/// | [`SlidingCounter`](Self::SlidingCounter) | the count | 2 x count at worst | 80 bytes | a short lock |
+/// | [`Gcra`](Self::Gcra) | the burst | burst + count | a few words | one atomic operation |
+/// | [`TokenBucket`](Self::TokenBucket) | the burst | burst + count | a few words | a short lock |
+/// | [`FixedWindow`](Self::FixedWindow) | the count | 2 x count | a few words | one atomic operation |
+/// | [`SlidingCounter`](Self::SlidingCounter) | the count | 2 x count at worst | a few words | a short lock |
 /// | [`SlidingLog`](Self::SlidingLog) | the count | the count | at most 128 KiB | a short lock |
-/// | [`Pacing`](Self::Pacing) | one | count + 1 | 64 bytes | one atomic operation |
-/// | [`WarmUp`](Self::WarmUp) | one | count + 1 | 72 bytes | a short lock |
+/// | [`Pacing`](Self::Pacing) | one | count + 1 | a few words | one atomic operation |
+/// | [`WarmUp`](Self::WarmUp) | one | count + 1 | a few words | a short lock |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Algorithm {
