@@ -68,6 +68,26 @@ proptest! {
     }
 
     #[test]
+    fn all_is_there_again_at_the_moment_told_and_not_before(
+        algorithm in algorithms(),
+        quota in quotas(),
+        calls in calls(),
+    ) {
+        let gate = Gate::new(algorithm, quota);
+        let mut now = START;
+        for (pause, cost) in calls {
+            now = now + nanos(pause);
+            let _ = gate.take(now, cost);
+        }
+        let Standing { limit, full_at, .. } = gate.standing(now);
+        if full_at > now {
+            let before = Nanos::from_nanos(full_at.as_nanos() - 1);
+            prop_assert!(gate.standing(before).remaining < limit);
+        }
+        prop_assert_eq!(gate.standing(full_at).remaining, limit);
+    }
+
+    #[test]
     fn who_comes_after_a_reservation_goes_behind(
         algorithm in algorithms(),
         quota in quotas(),
