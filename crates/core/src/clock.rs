@@ -168,7 +168,6 @@ pub fn sleep_until(moment: Nanos) -> Sleep {
 /// # Panics
 ///
 /// As [`sleep_until`].
-#[must_use]
 #[inline]
 pub fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)

@@ -142,6 +142,20 @@ pub enum Cause {
     Recovery,
 }
 
+impl Cause {
+    /// The word used in events and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Latency => "latency",
+            Self::Queue => "queue_depth",
+            Self::Load => "load",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
 /// A change of the multiplier.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {

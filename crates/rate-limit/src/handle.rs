@@ -5,7 +5,12 @@ use tower_ballast_core::{
 };
 
 use crate::{
-    Quota, Reservation, gate::Standing, shared::Shared, slots::HORIZON, statistics::Statistics,
+    Quota, Reservation,
+    adjust::{Change, Signals},
+    gate::Standing,
+    shared::Shared,
+    slots::HORIZON,
+    statistics::Statistics,
 };
 
 /// Reads a limiter and changes it while requests run. Made by
@@ -32,10 +37,44 @@ impl PriorityRateLimitHandle {
         Self(shared)
     }
 
-    /// How much may pass.
+    /// How much may pass, as it was set.
     #[must_use]
     pub fn quota(&self) -> Quota {
+        self.0.adjusting.quota()
+    }
+
+    /// How much may pass now, as signals and the time of day have adjusted it.
+    #[must_use]
+    pub fn present_quota(&self) -> Quota {
         self.0.door.gate.quota()
+    }
+
+    /// Tells what is seen of the service, which lowers or raises the rate within its
+    /// [limits](crate::PriorityRateLimitLayer::adjust); how many wait is added. `lag` is how long it takes until
+    /// a changed rate shows in the signals: it is lowered at most once in that time. Returns a change, with its
+    /// cause, which is told as an event too.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_ballast_core::{Ratio, count};
+    /// use tower_ballast_rate_limit::{
+    ///     PriorityRateLimitLayer, Quota,
+    ///     adjust::{Cause, Limits, Signals},
+    /// };
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<100>()))
+    ///     .adjust(Limits::new().errors(Ratio::percent::<10>()));
+    /// let handle = layer.handle();
+    ///
+    /// // Once a second, say, from the figures of a metrics layer:
+    /// let failing = Signals { errors: Ratio::percent::<30>(), ..Signals::default() };
+    /// let change = handle.observe(failing, Duration::from_secs(1)).unwrap();
+    /// assert_eq!((change.cause, handle.present_quota().count()), (Cause::Errors, 70));
+    /// # });
+    /// ```
+    pub fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
+        self.0.observe(signals, lag)
     }
 
     /// Changes how much may pass. What is left stays left, as far as the new burst holds it, and

@@ -5,6 +5,7 @@ use tower_layer::Layer;
 
 use crate::{
     Quota,
+    adjust::{Limits, Schedule},
     gate::Algorithm,
     handle::PriorityRateLimitHandle,
     key_limit::KeyLimit,
@@ -157,6 +158,22 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
         let Self { shared, facts, settle, keys: others, .. } = self;
         let keys = PerKey { others, key, level };
         PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
+    }
+
+    /// From where on signals lower the rate. Default: none do. They are told to the
+    /// [handle](PriorityRateLimitHandle::observe).
+    #[must_use]
+    pub fn adjust(self, limits: Limits) -> Self {
+        self.shared.adjusting.set_limits(limits);
+        self
+    }
+
+    /// When in the day, by UTC, the rate is raised. Default: never. It is looked at whenever
+    /// [signals](PriorityRateLimitHandle::observe) are told.
+    #[must_use]
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        self.shared.adjusting.set_schedule(schedule);
+        self
     }
 
     /// What it is called in errors and events. Default: `rate_limit`. The first name stays.

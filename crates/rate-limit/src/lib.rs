@@ -68,6 +68,13 @@
 //! Who can no longer be served in time ([`needs`](PriorityRateLimitLayer::needs)) leaves the queue without
 //! taking a turn.
 //!
+//! # A limit that follows the load
+//!
+//! With [`adjust`](PriorityRateLimitLayer::adjust) the rate is lowered while failures, latency, the queue or a load
+//! that you measure are above their limits, and raised again when all are well below; a
+//! [`schedule`](PriorityRateLimitLayer::schedule) raises it at times of the day. What is seen is told to the
+//! [handle](PriorityRateLimitHandle::observe), once a second for instance, by whoever knows it.
+//!
 //! # When to come back
 //!
 //! Each refusal carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two carry the same
@@ -98,6 +105,7 @@
 //! in memory for as long.
 
 pub mod adjust;
+mod adjusting;
 mod claim;
 mod door;
 mod future;

@@ -14,6 +14,8 @@ use tower_ballast_core::{
 
 use crate::{
     Quota,
+    adjust::{Change, Signals},
+    adjusting::Adjusting,
     claim::{Claim, Refused},
     door::Door,
     gate::{Algorithm, Gate, Later},
@@ -27,6 +29,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) levels: Levels,
+    pub(crate) adjusting: Adjusting,
     algorithm: Algorithm,
     slots: Slots,
     most_waiting: AtomicU32,
@@ -52,6 +55,7 @@ impl Shared {
         Self {
             door: Door::new(Gate::new(algorithm, quota)),
             levels: Levels::default(),
+            adjusting: Adjusting::new(quota),
             algorithm,
             slots: Slots::default(),
             most_waiting: AtomicU32::new(0),
@@ -66,7 +70,8 @@ impl Shared {
 
     /// The same settings with a state of its own.
     pub(crate) fn separate(&self) -> Self {
-        let mut separate = Self::new(self.algorithm, self.door.gate.quota());
+        let mut separate = Self::new(self.algorithm, self.adjusting.quota());
+        separate.adjusting = self.adjusting.separate();
         separate.levels = self.levels.separate();
         let floors = self.door.with_ranks(|ranks| ranks.floors());
         separate.door.with_ranks(|ranks| ranks.set_floors(floors));
@@ -104,6 +109,25 @@ impl Shared {
     }
 
     pub(crate) fn set_quota(&self, quota: Quota) {
+        self.apply(self.adjusting.set_quota(quota));
+    }
+
+    /// Takes in what is seen of the service, and what that makes of the quota.
+    pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
+        let waiting = self.door.with_ranks(|ranks| ranks.len());
+        let signals = Signals { queue: signals.queue.max(waiting), ..signals };
+        let (change, quota) = self.adjusting.observe(signals, lag);
+        self.apply(quota);
+        if let Some(change) = change {
+            self.tell_settings(change.cause.as_str());
+        }
+        change
+    }
+
+    fn apply(&self, quota: Quota) {
+        if quota == self.door.gate.quota() {
+            return;
+        }
         self.door.gate.configure(clock::now(), quota);
         // Who was told the old moment must not sleep until then.
         self.door.stir();

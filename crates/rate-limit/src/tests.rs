@@ -13,7 +13,10 @@ use tower_ballast_core::{
 };
 use tower_ballast_test::{Readiness, Scripted};
 
-use super::*;
+use super::{
+    adjust::{Cause, Limits, Signals},
+    *,
+};
 
 type Response = Pin<Box<dyn Future<Output = Result<u32, BoxError>> + Send>>;
 
@@ -385,6 +388,31 @@ async fn a_key_may_have_another_quota_and_all_of_them_change_live() {
     let separate = stacked().separate();
     let other = separate.layer(service_fn(|_: (u32, u32)| async { Ok::<u32, BoxError>(1) }));
     assert!(other.oneshot((7, 0)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signals_lower_the_rate_and_the_queue_is_one_of_them() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<100>()).burst(count::<1>()))
+        .queue(100)
+        .adjust(Limits::new().queue(5).load(Ratio::percent::<80>()));
+    let (service, handle) = (layer.layer(Scripted::echo()), layer.handle());
+    assert_eq!(handle.observe(Signals::default(), SECOND), None);
+    let calls: Vec<_> = (0..12).map(|n| tokio::spawn(service.clone().oneshot(n))).collect();
+    tokio::task::yield_now().await;
+    let change = handle.observe(Signals::default(), SECOND).unwrap();
+    assert_eq!((change.cause, handle.present_quota().count()), (Cause::Queue, 70));
+    assert_eq!(handle.quota().count(), 100);
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    // Another quota is adjusted just the same, and all comes back with time.
+    handle.set_quota(Quota::per_second(count::<1000>()));
+    assert_eq!(handle.present_quota().count(), 700);
+    for _ in 0..10 {
+        tokio::time::advance(SECOND).await;
+        handle.observe(Signals::default(), SECOND);
+    }
+    assert_eq!(handle.present_quota().count(), 1000);
 }
 
 fn recording(

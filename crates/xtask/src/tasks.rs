@@ -83,14 +83,16 @@ fn each_crate_alone(run: &mut Run) {
 }
 
 fn loom(run: &mut Run, preemptions: u32) {
-    run.step(
-        &format!("loom models, {preemptions} preemptions"),
-        "a model found an order of steps that breaks its claim",
-        cargo("test --package tower-ballast-core --test loom --release")
-            .env("RUSTFLAGS", "--cfg ballast_loom")
-            .env("CARGO_TARGET_DIR", "target/loom")
-            .env("LOOM_MAX_PREEMPTIONS", preemptions.to_string()),
-    );
+    for package in ["tower-ballast-core", "tower-ballast-rate-limit"] {
+        run.step(
+            &format!("loom models of {package}, {preemptions} preemptions"),
+            "a model found an order of steps that breaks its claim",
+            cargo(&format!("test --package {package} --test loom --release"))
+                .env("RUSTFLAGS", "--cfg ballast_loom")
+                .env("CARGO_TARGET_DIR", "target/loom")
+                .env("LOOM_MAX_PREEMPTIONS", preemptions.to_string()),
+        );
+    }
 }
 
 pub(crate) fn bench(run: &mut Run) {
