@@ -28,8 +28,6 @@ pin_project! {
     }
 }
 
-/// The rest of what a running call holds.
-
 impl<F, C, K, R> ResponseFuture<F, C, K, R> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]

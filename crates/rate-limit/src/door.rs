@@ -9,7 +9,6 @@ use std::{
         },
     },
     task::Waker,
-    time::Duration,
 };
 
 use tower_ballast_core::{
@@ -38,8 +37,8 @@ pub(crate) struct Door {
 pub(crate) enum Joined {
     Passed,
     Waits(Place),
-    /// It may not wait, which would be for about so long.
-    Refused(Duration),
+    /// It may not wait, which would be until about then.
+    Refused(Nanos),
     /// It asks for more than ever passes at once.
     Never,
 }
@@ -74,15 +73,16 @@ impl Door {
     /// stand there.
     pub(crate) fn join(&self, rank: Rank, now: Nanos, may: impl FnOnce(&Ranks) -> bool) -> Joined {
         let mut ranks = self.lock();
+        let mut opens = None;
         if ranks.is_empty() {
             match self.gate.take(now, rank.cost) {
                 Ok(()) => return Joined::Passed,
                 Err(Later::Never) => return Joined::Never,
-                Err(Later::At(_)) => {}
+                Err(Later::At(moment)) => opens = Some(moment),
             }
         }
         if !may(&ranks) {
-            return Joined::Refused(ranks.wait_of(&rank));
+            return Joined::Refused(opens.unwrap_or_else(|| self.turn_of(&rank, &ranks, now)));
         }
         let place = ranks.join(rank, now);
         if ranks.is_next(&place) && self.gate.take(now, rank.cost).is_ok() {
@@ -136,6 +136,17 @@ impl Door {
 
     pub(crate) fn with_ranks<T>(&self, with: impl FnOnce(&mut Ranks) -> T) -> T {
         with(&mut self.lock())
+    }
+
+    /// When a newcomer would about have its turn, if it stood behind all that wait: never before
+    /// these have passed at an even pace.
+    pub(crate) fn next_turn(&self, rank: &Rank, now: Nanos) -> Nanos {
+        self.turn_of(rank, &self.lock(), now)
+    }
+
+    fn turn_of(&self, rank: &Rank, ranks: &Ranks, now: Nanos) -> Nanos {
+        let even = self.gate.quota().interval().saturating_mul(ranks.len().saturating_add(1));
+        now + ranks.wait_of(rank).max(even)
     }
 
     fn hand_on(&self, mut ranks: MutexGuard<'_, Ranks>) {

@@ -73,6 +73,7 @@ impl PriorityRateLimitHandle {
     /// assert_eq!((change.cause, handle.present_quota().count()), (Cause::Errors, 70));
     /// # });
     /// ```
+    #[allow(clippy::must_use_candidate, reason = "it is told for its effect")]
     pub fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
         self.0.observe(signals, lag)
     }

@@ -81,6 +81,8 @@
 //! moment: they are handed out at the rate of the limit, up to 30 seconds ahead. `RetryLayer` waits for exactly that
 //! moment, without jitter and without spending its budget; over HTTP, `Retry-After` and `retry-after-ms` tell it. A
 //! crowd that was refused in one moment so comes back in the order and at the pace in which it can be served.
+//! Whose key the facts know passes at its moment also when newcomers were quicker: it is charged to the limit, for a
+//! tenth of the rate at the most, and nothing is held back for those who do not come.
 //! Beyond the horizon the hint is no promise, and jitter is added to it.
 //!
 //! # Defaults
@@ -115,6 +117,7 @@ mod key_limit;
 mod layer;
 mod levels;
 mod modes;
+mod promises;
 mod quota;
 mod reservation;
 mod service;

@@ -120,7 +120,11 @@ where
         }
         let (claim, passed) = self.claim(&request);
         if let Err(later) = passed {
-            let refusal = self.shared.limited(&self.rank(&request, claim.cost), &claim, later);
+            let rank = self.rank(&request, claim.cost);
+            if self.shared.keeps_promise(&rank, &claim, later) {
+                return self.call_now(request, claim);
+            }
+            let refusal = self.shared.limited(&rank, &claim, later);
             return match self.shared.reject(refusal) {
                 Some(rejected) => ResponseFuture::rejected(rejected),
                 None => ResponseFuture::free(self.inner.call(request)),

@@ -20,6 +20,7 @@ use crate::{
     door::Door,
     gate::{Algorithm, Gate, Later},
     levels::Levels,
+    promises::Promises,
     settle::Settlement,
     slots::Slots,
     statistics::{Counts, Statistics},
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) adjusting: Adjusting,
     algorithm: Algorithm,
     slots: Slots,
+    promises: Promises,
     most_waiting: AtomicU32,
     longest_waits: [AtomicU64; 4],
     needs: AtomicU64,
@@ -58,6 +60,7 @@ impl Shared {
             adjusting: Adjusting::new(quota),
             algorithm,
             slots: Slots::default(),
+            promises: Promises::new(quota),
             most_waiting: AtomicU32::new(0),
             longest_waits: seconds.map(|seconds| AtomicU64::new(seconds * 1_000_000_000)),
             needs: AtomicU64::new(0),
@@ -128,7 +131,9 @@ impl Shared {
         if quota == self.door.gate.quota() {
             return;
         }
-        self.door.gate.configure(clock::now(), quota);
+        let now = clock::now();
+        self.door.gate.configure(now, quota);
+        self.promises.configure(now, quota);
         // Who was told the old moment must not sleep until then.
         self.door.stir();
     }
@@ -147,6 +152,19 @@ impl Shared {
             Some(later) => Refused::Gate(later),
             None => Refused::Others,
         })
+    }
+
+    /// Lets a client pass that comes at the moment it was promised. What it asked for by key is taken.
+    #[cold]
+    pub(crate) fn keeps_promise(&self, rank: &Rank, claim: &Claim, refused: Refused) -> bool {
+        let (now, cost) = (claim.taken, claim.cost);
+        let is_open_to_it = matches!(refused, Refused::Gate(Later::At(_)) | Refused::Others);
+        let keeps = is_open_to_it
+            && rank.client.is_some_and(|client| self.promises.claim(client, now, cost));
+        if keeps {
+            self.door.gate.charge(now, cost);
+        }
+        keeps
     }
 
     /// Gives back what was taken and not used.
@@ -173,15 +191,18 @@ impl Shared {
                 return Refusal { class: rank.class, reason: Reason::RateLimited, after };
             }
             Refused::Gate(Later::At(moment)) => moment,
-            Refused::Others => now + self.door.with_ranks(|ranks| ranks.wait_of(rank)),
+            Refused::Others => self.door.next_turn(rank, now),
         };
         self.slot(rank, now, earliest, Reason::RateLimited)
     }
 
     pub(crate) fn slot(&self, rank: &Rank, now: Nanos, earliest: Nanos, reason: Reason) -> Refusal {
         let cost = self.door.gate.quota().interval().saturating_mul(rank.cost);
-        let after = Some(self.slots.next(now, earliest, cost));
-        Refusal { class: rank.class, reason, after }
+        let after = self.slots.next(now, earliest, cost);
+        if let (Some(client), true) = (rank.client, after.reserved) {
+            self.promises.make(client, now + after.delay, now);
+        }
+        Refusal { class: rank.class, reason, after: Some(after) }
     }
 
     /// Refuses, unless a refusal is only to be reported.
@@ -198,9 +219,9 @@ impl Shared {
 
     /// Refuses one that has waited; nobody waits unless refusals are carried out.
     #[cold]
-    pub(crate) fn give_up(&self, class: Priority, reason: Reason) -> BoxError {
+    pub(crate) fn give_up(&self, Refusal { class, reason, after }: Refusal) -> BoxError {
         self.counts.refuse(class, reason);
-        self.reporter.reject(reason, None)
+        self.reporter.reject(reason, after)
     }
 
     /// Brings what was taken to what the request has cost.

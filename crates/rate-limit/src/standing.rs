@@ -91,7 +91,7 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
     });
     match joined {
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),
-        Joined::Refused(wait) => Entry::Refused(shared.slot(&rank, now, now + wait, reason)),
+        Joined::Refused(earliest) => Entry::Refused(shared.slot(&rank, now, earliest, reason)),
         Joined::Never => Entry::Refused(Shared::never(rank.class)),
         Joined::Waits(place) => {
             let latest = now + longest;
@@ -112,8 +112,20 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
 }
 
 impl Standing {
-    pub(crate) fn refuse(&self, reason: Reason) -> BoxError {
-        self.shared.give_up(self.rank.class, reason)
+    pub(crate) fn refuse(&self, refusal: Refusal) -> BoxError {
+        self.shared.give_up(refusal)
+    }
+
+    /// Why it waits no longer, and when it could come back: at `opens` if that is known.
+    fn over(&self, now: Nanos, opens: Option<Nanos>) -> Refusal {
+        let Self { shared, rank, reason, .. } = self;
+        match reason {
+            Reason::QueueTimeout => {
+                let earliest = opens.unwrap_or_else(|| shared.door.next_turn(rank, now));
+                shared.slot(rank, now, earliest, *reason)
+            }
+            _ => Refusal { class: rank.class, reason: *reason, after: None },
+        }
     }
 
     /// What the request takes, when it is its turn; or why it waits no longer.
@@ -121,7 +133,7 @@ impl Standing {
         &mut self,
         mut timer: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Unspent, Reason>> {
+    ) -> Poll<Result<Unspent, Refusal>> {
         loop {
             let now = clock::now();
             let next = match self.shared.door.look(&mut self.place, now, cx.waker()) {
@@ -131,16 +143,16 @@ impl Standing {
                     let claim = Claim { taken: now, ..self.claim };
                     return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }
-                Look::Never => return Poll::Ready(Err(Reason::RateLimited)),
+                Look::Never => return Poll::Ready(Err(Shared::never(self.rank.class))),
                 Look::NotNext => self.until,
                 // It would not pass before its end: its place is better another's.
                 Look::Opens(moment) if moment > self.until => {
-                    return Poll::Ready(Err(self.reason));
+                    return Poll::Ready(Err(self.over(now, Some(moment))));
                 }
                 Look::Opens(moment) => moment,
             };
             if now >= self.until {
-                return Poll::Ready(Err(self.reason));
+                return Poll::Ready(Err(self.over(now, None)));
             }
             if self.alarm != next {
                 self.alarm = next;
@@ -172,7 +184,8 @@ impl Unspent {
 
     /// Refuses although it was the request's turn; what it took is given back.
     pub(crate) fn refuse(&self, reason: Reason) -> Option<BoxError> {
-        Some(self.shared.as_ref()?.give_up(self.rank.class, reason))
+        let refusal = Refusal { class: self.rank.class, reason, after: None };
+        Some(self.shared.as_ref()?.give_up(refusal))
     }
 
     /// The request is sent: what it took is spent, and settled if that is wanted.

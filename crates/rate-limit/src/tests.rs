@@ -415,6 +415,28 @@ async fn signals_lower_the_rate_and_the_queue_is_one_of_them() {
     assert_eq!(handle.present_quota().count(), 1000);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_at_its_moment_passes_before_newcomers() {
+    for queue in [0, 3] {
+        let known = facts().key_from(|number: &u32| Some(Key::of(number)));
+        let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+            .facts(known)
+            .queue(queue)
+            .longest_wait(Duration::ZERO);
+        let service = layer.layer(Scripted::echo());
+        service.clone().oneshot(0).await.unwrap();
+        let error = service.clone().oneshot(7).await.unwrap_err();
+        let after = Rejected::find(&*error).unwrap().after().unwrap();
+        assert!(after.reserved);
+        tokio::time::advance(after.delay).await;
+        // Somebody else is quicker by a hair.
+        service.clone().oneshot(8).await.unwrap();
+        assert!(service.clone().oneshot(9).await.is_err());
+        service.clone().oneshot(7).await.unwrap();
+        assert!(service.clone().oneshot(7).await.is_err(), "once");
+    }
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {

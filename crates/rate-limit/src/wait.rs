@@ -54,6 +54,9 @@ where
             Err(refused @ Refused::Key(_)) => {
                 Entry::Refused(self.shared.limited(&rank, &claim, refused))
             }
+            Err(refused) if self.shared.keeps_promise(&rank, &claim, refused) => {
+                Entry::Passed(Unspent::new(&self.shared, rank, claim))
+            }
             Err(_) => {
                 let deadline = self.facts.deadline(&request);
                 standing::join(&self.shared, rank, deadline, claim)

@@ -87,8 +87,8 @@ where
                             unspent: Some(unspent),
                             timer: None,
                         },
-                        Err(reason) => {
-                            let rejected = standing.refuse(reason);
+                        Err(refusal) => {
+                            let rejected = standing.refuse(refusal);
                             State::Calling { response: ResponseFuture::rejected(rejected) }
                         }
                     }
