@@ -71,7 +71,7 @@ fn run((arm, seed): &(Arm, u64)) -> Found {
         let passed = arrivals.count(SPAN) as f64;
         Found {
             worst: polite.worst_client(SPAN),
-            used: passed / (LIMIT * (SPAN.end - SPAN.start).as_secs_f64()),
+            used: passed / (LIMIT * SPAN.end.saturating_sub(SPAN.start).as_secs_f64()),
             fairness: share_of_asked(&polite),
             wait: polite.percentile(SPAN, 0.99).saturating_sub(SERVICE),
         }

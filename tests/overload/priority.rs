@@ -28,9 +28,24 @@ enum Arm {
 const ARMS: [(Arm, &str); 3] =
     [(Arm::Bare, "no limit"), (Arm::Fifo, "first come, first served"), (Arm::Ours, "ours")];
 
-/// The shares of the classes, in the order of [`Priority::ALL`], and how long each waits.
-const USUAL: [f64; 4] = [0.05, 0.25, 0.40, 0.30];
-const EQUAL: [f64; 4] = [0.25; 4];
+/// The shares of the classes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mix {
+    Usual,
+    Equal,
+}
+
+impl Mix {
+    /// In the order of [`Priority::ALL`].
+    const fn shares(self) -> [f64; 4] {
+        match self {
+            Self::Usual => [0.05, 0.25, 0.40, 0.30],
+            Self::Equal => [0.25; 4],
+        }
+    }
+}
+
+/// How long each class waits.
 const DEADLINES: [Duration; 4] = [millis(250), millis(500), millis(1_000), seconds(5)];
 /// What a class gets in any case.
 const FLOORS: [f64; 4] = [0.0, 0.10, 0.04, 0.01];
@@ -44,7 +59,7 @@ const SERVICE: Duration = millis(10);
 #[derive(Debug, Clone, Copy)]
 struct Job {
     arm: Arm,
-    shares: [f64; 4],
+    mix: Mix,
     load: f64,
     seed: u64,
 }
@@ -86,7 +101,7 @@ impl Job {
             let streams: Vec<Stream> = Priority::ALL
                 .into_iter()
                 .map(|class| {
-                    let share = self.shares[class.index()];
+                    let share = self.mix.shares()[class.index()];
                     Stream::per_second(capacity * share * 0.7)
                         .priority(class)
                         .deadline(DEADLINES[class.index()])
@@ -100,10 +115,10 @@ impl Job {
 
     /// What the second class could get: all that the highest leaves, but for the floors below.
     fn ideal_of_medium(&self) -> f64 {
-        let high = self.shares[0] * self.load;
-        let below: f64 =
-            (2..4).map(|class| FLOORS[class].min(self.shares[class] * self.load)).sum();
-        (1.0 - high - below).min(self.shares[1] * self.load)
+        let shares = self.mix.shares();
+        let high = shares[0] * self.load;
+        let below: f64 = (2..4).map(|class| FLOORS[class].min(shares[class] * self.load)).sum();
+        (1.0 - high - below).min(shares[1] * self.load)
     }
 }
 
@@ -150,14 +165,14 @@ fn who_matters_most_is_served_at_ten_times_the_capacity_and_nobody_starves() {
     let loads: &[f64] = if is_long() { &[1.0, 2.0, 4.0, 10.0] } else { &[1.0, 10.0] };
     let mut jobs = Vec::new();
     let few = || seeds().take(if is_long() { usize::MAX } else { 1 });
-    let ours = |shares, load| move |seed| Job { arm: Arm::Ours, shares, load, seed };
+    let ours = |mix, load| move |seed| Job { arm: Arm::Ours, mix, load, seed };
     for load in &loads[..loads.len() - 1] {
-        jobs.extend(few().map(ours(USUAL, *load)));
+        jobs.extend(few().map(ours(Mix::Usual, *load)));
     }
-    jobs.extend(seeds().map(ours(USUAL, 10.0)));
-    jobs.extend(few().map(ours(EQUAL, 10.0)));
+    jobs.extend(seeds().map(ours(Mix::Usual, 10.0)));
+    jobs.extend(few().map(ours(Mix::Equal, 10.0)));
     for arm in [Arm::Bare, Arm::Fifo] {
-        jobs.push(Job { arm, shares: USUAL, load: 10.0, seed: 1 });
+        jobs.push(Job { arm, mix: Mix::Usual, load: 10.0, seed: 1 });
     }
     let found = run_all(&jobs, Job::run);
     let all: Vec<(Job, Found)> = jobs.into_iter().zip(found).collect();
@@ -166,7 +181,7 @@ fn who_matters_most_is_served_at_ten_times_the_capacity_and_nobody_starves() {
     for (job, found) in all.iter().filter(|(job, _)| job.arm == Arm::Ours && job.load >= 10.0) {
         assert!(found.goodput >= 0.98, "{job:?}: {found:?}");
         assert!(found.told_at_once >= 0.99, "{job:?}: {found:?}");
-        if job.shares == USUAL {
+        if job.mix == Mix::Usual {
             assert!(found.high_at_once >= 0.999, "{job:?}: {found:?}");
             // The 99th percentile of the service alone is 4.6 times its mean.
             assert!(found.high_p99 <= SERVICE.mul_f64(4.605 * 1.15), "{job:?}: {found:?}");
@@ -203,19 +218,19 @@ fn publish(all: &[(Job, Found)], loads: &[f64]) {
             percent(least(|found| found.told_at_once)),
         ]);
     };
-    let pick = |arm: Arm, shares: [f64; 4], load: f64| -> Vec<&Found> {
+    let pick = |arm: Arm, mix: Mix, load: f64| -> Vec<&Found> {
         let is_it =
-            |job: &Job| job.arm == arm && job.shares == shares && job.load.total_cmp(&load).is_eq();
+            |job: &Job| job.arm == arm && job.mix == mix && job.load.total_cmp(&load).is_eq();
         all.iter().filter(|(job, _)| is_it(job)).map(|(_, found)| found).collect()
     };
     for load in loads {
-        row(format!("ours, {load} times"), pick(Arm::Ours, USUAL, *load));
+        row(format!("ours, {load} times"), pick(Arm::Ours, Mix::Usual, *load));
     }
-    row("ours, 10 times, 25 % of each class".to_owned(), pick(Arm::Ours, EQUAL, 10.0));
+    row("ours, 10 times, 25 % of each class".to_owned(), pick(Arm::Ours, Mix::Equal, 10.0));
     let mut drawing =
         Drawing::of_shares("Success of high priority, ten times the capacity from 10 s on");
     for (arm, name) in ARMS {
-        let found = pick(arm, USUAL, 10.0);
+        let found = pick(arm, Mix::Usual, 10.0);
         if arm != Arm::Ours {
             row(format!("{name}, 10 times"), found.clone());
         }
