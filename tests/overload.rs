@@ -10,6 +10,7 @@
 mod backoff_herd;
 mod drawing;
 mod fairness;
+mod figures;
 mod half_open;
 mod page;
 mod peers;

@@ -14,8 +14,8 @@ impl Page {
     pub(super) fn new(name: &'static str, title: &str, text: &str) -> Self {
         let text = format!(
             "# {title}\n\n{text}\n\n\
-             Written by `cargo xtask overload`: the real layers on a paused clock, {} seeds. Figures \
-             are of the worst seed unless said otherwise.\n",
+             Written by `cargo xtask overload`: the real layers on a paused clock. Figures are of the \
+             worst of {} seeds unless said otherwise; drawings are of the first.\n",
             super::seeds().end()
         );
         Self { name, text, drawings: Vec::new() }

@@ -19,6 +19,7 @@ Commands:
            benches for an instant
   bench    Measures the layers beside their peers and writes benches/results.md (3 minutes)
            --smoke: each case for an instant, not optimised; measures and writes nothing
+  overload The overload scenarios with 20 seeds, optimised; writes docs/overload
   nightly  The long checks: 20 runs of the suite, property tests with 20 times the cases, loom
            models with three preemptions
   help     This page
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ["ci"] => finish("ci", tasks::ci),
         ["bench"] => finish("bench", tasks::bench),
         ["bench", "--smoke"] => finish("bench --smoke", tasks::bench_smoke),
+        ["overload"] => finish("overload", tasks::overload),
         ["nightly"] => finish("nightly", tasks::nightly),
         ["help" | "-h" | "--help"] | [_, "-h" | "--help"] => {
             print!("{USAGE}");

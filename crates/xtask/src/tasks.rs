@@ -118,6 +118,16 @@ fn peers(line: &str) -> Command {
     command
 }
 
+/// The scenarios use all cores by themselves.
+pub(crate) fn overload(run: &mut Run) {
+    run.step(
+        "overload, 20 seeds",
+        "a bar is not met; the tables above show how far it is away",
+        cargo("test --package tower-ballast-workspace --release --test suite -- overload:: --nocapture")
+            .env("BALLAST_OVERLOAD_SEEDS", "20"),
+    );
+}
+
 pub(crate) fn nightly(run: &mut Run) {
     run.step(
         "property tests, 20 times the cases",
