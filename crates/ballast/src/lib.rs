@@ -116,14 +116,14 @@ pub use tower_ballast_timeout as timeout;
 pub use tower_ballast_bulkhead::BulkheadLayer;
 pub use tower_ballast_circuit_breaker::CircuitBreakerLayer;
 pub use tower_ballast_core::{
-    Backoff, BoxError, Budget, Classify, Deadline, Enforcement, Event, Facts, Jitter, Observer,
-    Priority, Ratio, Reason, Rejected, Retryable, Verdict, count, facts, idempotent,
+    Backoff, BoxError, Budget, Classify, Deadline, Enforcement, Event, Facts, Jitter, Key,
+    Observer, Priority, Ratio, Reason, Rejected, Retryable, Verdict, count, facts, idempotent,
 };
 pub use tower_ballast_fallback::FallbackLayer;
 #[cfg(feature = "http")]
 pub use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent, RespondLayer};
 pub use tower_ballast_metrics::MetricsLayer;
-pub use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota};
+pub use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
 pub use tower_ballast_retry::RetryLayer;
 pub use tower_ballast_timeout::TimeoutLayer;
 
@@ -152,7 +152,8 @@ pub use self::{
 pub mod prelude {
     pub use crate::{
         Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
-        Event, Facts, FallbackLayer, Jitter, MetricsLayer, Priority, PriorityRateLimitLayer, Quota,
-        Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict, count, facts, idempotent,
+        Event, Facts, FallbackLayer, Jitter, Key, KeyLimit, MetricsLayer, Priority,
+        PriorityRateLimitLayer, Quota, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict,
+        count, facts, idempotent,
     };
 }
