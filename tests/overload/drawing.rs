@@ -43,15 +43,25 @@ impl Drawing {
         self
     }
 
-    fn range(&self) -> (f64, f64) {
+    fn axis(&self) -> Axis {
         let points = || self.curves.iter().flat_map(|(_, points)| points).map(|point| point.0);
-        (points().fold(f64::INFINITY, f64::min), points().fold(f64::NEG_INFINITY, f64::max))
+        let first = points().fold(f64::INFINITY, f64::min);
+        let last = points().fold(f64::NEG_INFINITY, f64::max);
+        let step = if last - first > 30.0 { 10.0 } else { 5.0 };
+        Axis { first: (first / step).floor() * step, last: (last / step).ceil() * step, step }
     }
+}
+
+/// From where to where it goes, with a number at each step.
+struct Axis {
+    first: f64,
+    last: f64,
+    step: f64,
 }
 
 impl fmt::Display for Drawing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = self.range();
+        let Axis { first, last, step } = self.axis();
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BELOW);
         let x = |value: f64| LEFT + (value - first) / (last - first) * (right - LEFT);
         let y = |value: f64| bottom - value / self.most * (bottom - ABOVE);
@@ -79,14 +89,15 @@ impl fmt::Display for Drawing {
                 at + 4.0
             )?;
         }
-        for step in 0..=5 {
-            let value = first + (last - first) * f64::from(step) / 5.0;
+        let mut value = first;
+        while value <= last {
             writeln!(
                 f,
                 r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{value:.0}</text>"#,
                 x(value),
                 bottom + 16.0
             )?;
+            value += step;
         }
         let middle = f64::midpoint(LEFT, right);
         writeln!(
