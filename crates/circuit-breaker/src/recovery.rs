@@ -15,6 +15,8 @@ pub(crate) struct Recovery {
     running: u32,
     /// When the step was last used up.
     full_at: Nanos,
+    /// Whether the step was used up when a call last ended.
+    was_full: bool,
     /// When a call last began or ended.
     moved_at: Nanos,
     /// The step at which it is over: twice the concurrency before the trip.
@@ -25,7 +27,8 @@ pub(crate) struct Recovery {
 impl Recovery {
     pub(crate) fn new(step: u32, concurrency_before: u32, now: Nanos) -> Self {
         let enough = concurrency_before.max(step).saturating_mul(2);
-        Self { step, running: 0, full_at: now, moved_at: now, enough, tally: Tally::default() }
+        let tally = Tally::default();
+        Self { step, running: 0, full_at: now, was_full: true, moved_at: now, enough, tally }
     }
 
     pub(crate) fn admit(&mut self, now: Nanos) -> bool {
@@ -42,6 +45,10 @@ impl Recovery {
 
     pub(crate) fn settle(&mut self, verdict: Verdict, slow: bool, now: Nanos) {
         self.moved_at = now;
+        self.was_full = self.running >= self.step;
+        if self.was_full {
+            self.full_at = self.full_at.max(now);
+        }
         self.running = self.running.saturating_sub(1);
         match verdict {
             Verdict::Ignore { .. } => return,
@@ -66,7 +73,8 @@ impl Recovery {
 
     pub(crate) fn is_over(&self, now: Nanos) -> bool {
         let unused = self.running < self.step && now.since(self.full_at) >= UNUSED;
-        unused || self.step >= self.enough
+        // While the step is used up more callers stand outside, who would all come at once.
+        unused || (self.step >= self.enough && !self.was_full)
     }
 
     pub(crate) const fn tally(&self) -> Tally {
