@@ -13,10 +13,12 @@ use futures_util::{StreamExt, future::ready, stream::FuturesUnordered};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneService};
 use tower_ballast::{
-    Backoff, BoxError, Budget, HttpClassify, Jitter, Reason, Rejected, RetryLayer,
+    Backoff, BoxError, Budget, HttpClassify, Jitter, PriorityRateLimitLayer, Quota, Reason,
+    Rejected, RetryLayer,
     core::{
         RetryAfter,
         clock::{self, Nanos},
+        count,
     },
     idempotent,
 };
@@ -44,6 +46,8 @@ enum Told {
     Same,
     /// A moment of its own, in process.
     Slot,
+    /// The same, by our limiter.
+    Limiter,
     /// A moment of its own, in `Retry-After`: whole seconds.
     Seconds,
     /// A moment of its own, in `retry-after-ms`.
@@ -105,10 +109,14 @@ impl Gate {
         Self { state: Mutex::new(state), attempts: Arrivals::new(), began }
     }
 
+    fn note(&self) {
+        self.attempts.note(clock::now().since(self.began));
+    }
+
     /// Lets a client in, or says how far away a moment is that it may have for itself.
     fn ask(&self) -> Result<(), Duration> {
         let now = clock::now();
-        self.attempts.note(now.since(self.began));
+        self.note();
         let mut state = self.state.lock().unwrap();
         if state.settled.since(now) <= EACH * (BURST - 1) {
             state.settled = state.settled.max(now) + EACH;
@@ -153,6 +161,16 @@ impl Job {
                 let ask =
                     service_fn(move |()| ready(gate.ask().map_err(|slot| told.refusal(slot))));
                 BoxCloneService::new(retry.layer(ask))
+            }
+            Told::Limiter => {
+                let quota = Quota::per(EACH, count::<1>()).burst(count::<BURST>());
+                let limit = PriorityRateLimitLayer::new(quota);
+                // It is full at first.
+                let burst = limit.handle().try_reserve(count::<BURST>(), Duration::ZERO);
+                burst.expect("nobody has taken anything").spend();
+                let answer = service_fn(|()| ready(Ok::<_, BoxError>(())));
+                let noted = limit.layer(answer).map_request(move |()| gate.note());
+                BoxCloneService::new(retry.layer(noted))
             }
             Told::Seconds | Told::Millis => {
                 let ask = service_fn(move |_| {
@@ -210,12 +228,13 @@ const CLASSICAL: [Classical; 4] = [
 ];
 const JITTERS: [Jitter; 4] = [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated];
 
-const TOLD: [(Told, &str); 5] = [
+const TOLD: [(Told, &str); 6] = [
     (Told::Nothing, "nothing"),
     (Told::Same, "a second, to all"),
     (Told::Seconds, "its slot, in whole seconds (`Retry-After`)"),
     (Told::Millis, "its slot (`retry-after-ms`)"),
     (Told::Slot, "its slot, in process"),
+    (Told::Limiter, "its slot, by `PriorityRateLimitLayer`"),
 ];
 
 /// The least time in which all can be let in.
@@ -250,10 +269,12 @@ const REACHED: (f64, u64) = (1.4, 12);
 #[test]
 fn a_slot_for_each_client_leaves_nothing_to_spread() {
     for seed in seeds() {
-        let slot = told(Told::Slot, seed).run();
-        assert!(slot.attempts <= 2.2, "{seed}: {}", slot.attempts);
-        assert!(slot.finished().is_some_and(|last| last <= LEAST.mul_f64(1.05)), "{seed}");
-        assert!(slot.peak <= 5, "{seed}: {}", slot.peak);
+        for slot in [Told::Slot, Told::Limiter] {
+            let slot = told(slot, seed).run();
+            assert!(slot.attempts <= 2.2, "{seed}: {}", slot.attempts);
+            assert!(slot.finished().is_some_and(|last| last <= LEAST.mul_f64(1.05)), "{seed}");
+            assert!(slot.peak <= 5, "{seed}: {}", slot.peak);
+        }
 
         let hint = told(Told::Millis, seed).run();
         assert!(hint.attempts <= 2.2, "{seed}: {}", hint.attempts);
