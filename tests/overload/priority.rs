@@ -247,6 +247,7 @@ fn publish(all: &[(Job, Found)], loads: &[f64]) {
             "medium of C",
             "low of C",
             "batch of C",
+            "told within 1 ms",
         ],
         rows,
     );
