@@ -17,7 +17,7 @@ pin_project! {
     pub struct ResponseFuture<F, C, K, R> {
         #[pin]
         response: F,
-        timing: Option<Timing>,
+        timing: Timing,
         classify: C,
         kept: K,
         request: PhantomData<fn(R)>,
@@ -27,9 +27,8 @@ pin_project! {
 impl<F, C, K, R> ResponseFuture<F, C, K, R> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) const fn new(response: F, mut timing: Timing, classify: C, kept: K) -> Self {
-        timing.leave();
-        Self { response, timing: Some(timing), classify, kept, request: PhantomData }
+    pub(crate) const fn new(response: F, timing: Timing, classify: C, kept: K) -> Self {
+        Self { response, timing, classify, kept, request: PhantomData }
     }
 }
 
@@ -45,24 +44,18 @@ where
     #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let timing = this.timing.as_mut().expect("a future is not polled after it is ready");
-        timing.enter();
+        let inside = this.timing.enter();
         let polled = this.response.poll(cx);
-        timing.leave();
+        inside.leave();
         let outcome = ready!(polled);
         let verdict = judge(this.classify, this.kept, outcome.as_ref());
-        timing.end(verdict.into());
-        *this.timing = None;
+        this.timing.end(verdict.into());
         Poll::Ready(outcome)
     }
 }
 
 impl<F, C, K, R> fmt::Debug for ResponseFuture<F, C, K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.timing.is_some() {
-            "ResponseFuture(calling)"
-        } else {
-            "ResponseFuture(done)"
-        })
+        f.debug_struct("ResponseFuture").field("timing", &self.timing).finish_non_exhaustive()
     }
 }

@@ -17,22 +17,21 @@ const SLICES: usize = 12;
 /// Copies of counters, one for the beginning of each slice in which something was counted.
 #[derive(Debug)]
 pub(crate) struct Minute<T> {
-    /// The latest slice of which there is a copy.
-    latest: AtomicU64,
+    /// When the slice after the latest of which there is a copy begins, in nanoseconds.
+    next: AtomicU64,
     copies: Mutex<VecDeque<(u64, T)>>,
 }
 
 impl<T: Default + Clone> Minute<T> {
     pub(crate) const fn new() -> Self {
-        Self { latest: AtomicU64::new(0), copies: Mutex::new(VecDeque::new()) }
+        Self { next: AtomicU64::new(SLICE), copies: Mutex::new(VecDeque::new()) }
     }
 
     /// To be called before something is counted: has the counters copied when a slice begins.
     #[inline]
     pub(crate) fn turn(&self, now: Nanos, copy: impl FnOnce(&mut T)) {
-        let slice = now.as_nanos() / SLICE;
-        if slice > self.latest.load(Relaxed) {
-            self.begin(slice, copy);
+        if now.as_nanos() >= self.next.load(Relaxed) {
+            self.begin(now.as_nanos() / SLICE, copy);
         }
     }
 
@@ -45,14 +44,14 @@ impl<T: Default + Clone> Minute<T> {
             // Somebody else copies, or reads and leaves it to the next.
             Err(TryLockError::WouldBlock) => return,
         };
-        if slice <= self.latest.load(Relaxed) {
+        if slice * SLICE < self.next.load(Relaxed) {
             return;
         }
         let oldest = if copies.len() < SLICES { None } else { copies.pop_front() };
         let mut new = oldest.map_or_else(T::default, |(_, copy)| copy);
         copy(&mut new);
         copies.push_back((slice, new));
-        self.latest.store(slice, Relaxed);
+        self.next.store((slice + 1).saturating_mul(SLICE), Relaxed);
     }
 
     /// The counters at the beginning of the last minute; `None` when nothing was counted in it.

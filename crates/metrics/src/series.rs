@@ -3,13 +3,10 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
-use tower_ballast_core::{
-    Histogram, Name,
-    clock::{self, Nanos},
-    histogram::Snapshot,
-};
+use tower_ballast_core::{Histogram, Name, clock::Nanos, histogram::Snapshot};
 
 use crate::{
     export::{Outcome, Sink},
@@ -60,7 +57,7 @@ impl Series {
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome, began: Nanos, now: Nanos) {
         self.minute.turn(now, |totals| self.copy(totals));
-        let took = now.since(began);
+        let took = now.as_nanos().saturating_sub(began.as_nanos());
         match outcome {
             Outcome::Success => {}
             Outcome::Failure => add(&self.errors),
@@ -68,10 +65,10 @@ impl Series {
             Outcome::Cancelled => add(&self.cancelled),
         }
         if outcome != Outcome::Cancelled {
-            self.times.record(clock::nanos_in(took));
+            self.times.record(took);
         }
         if let Some(sink) = &self.sink {
-            sink.ended(outcome, took);
+            sink.ended(outcome, Duration::from_nanos(took));
         }
     }
 
@@ -119,8 +116,6 @@ impl fmt::Debug for Series {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tower_ballast_core::Random;
 
     use super::*;

@@ -37,11 +37,13 @@ where
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
-        let kept = self.classify.keep(&request);
+        let (kept, classify) = (self.classify.keep(&request), self.classify.clone());
         let series = self.shared.lease(self.operation.name(&request).as_deref());
         // Made before the call, so that the call is counted should it panic.
         let mut timing = Timing::new(series);
-        timing.enter();
-        ResponseFuture::new(self.inner.call(request), timing, self.classify.clone(), kept)
+        let inside = timing.enter();
+        let response = self.inner.call(request);
+        inside.leave();
+        ResponseFuture::new(response, timing, classify, kept)
     }
 }

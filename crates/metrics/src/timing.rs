@@ -1,5 +1,7 @@
 //! A request that is being timed.
 
+use std::mem;
+
 use tower_ballast_core::{
     Lease,
     clock::{self, Nanos},
@@ -7,48 +9,59 @@ use tower_ballast_core::{
 
 use crate::{export::Outcome, series::Series};
 
-/// Counts what becomes of one request, exactly once. While it lives the request is in flight.
+/// Counts exactly one outcome. Dropped without one, the request counts as cancelled.
+///
+/// Whole words, because a smaller field would make each move of the future stall.
 #[derive(Debug)]
 #[must_use = "dropped at once, the request counts as cancelled"]
 pub(crate) struct Timing {
-    series: Lease<Series>,
+    /// Until the outcome has been counted.
+    series: Option<Lease<Series>>,
     began: Nanos,
-    /// Whether the code that is timed runs just now. If it is dropped then, that has panicked.
-    inside: bool,
-    ended: bool,
 }
 
+/// The service runs just now. Dropped instead of left, it has panicked.
+#[derive(Debug)]
+pub(crate) struct Inside<'a>(&'a mut Timing);
+
 impl Timing {
-    /// Begins now.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     pub(crate) fn new(series: Lease<Series>) -> Self {
         series.begin();
-        Self { series, began: clock::now(), inside: false, ended: false }
+        Self { series: Some(series), began: clock::now() }
     }
 
     #[inline]
-    pub(crate) const fn enter(&mut self) {
-        self.inside = true;
-    }
-
-    #[inline]
-    pub(crate) const fn leave(&mut self) {
-        self.inside = false;
+    pub(crate) const fn enter(&mut self) -> Inside<'_> {
+        Inside(self)
     }
 
     #[inline]
     pub(crate) fn end(&mut self, outcome: Outcome) {
-        self.ended = true;
-        self.series.end(outcome, self.began, clock::now());
+        if let Some(series) = self.series.take() {
+            series.end(outcome, self.began, clock::now());
+        }
     }
 }
 
 impl Drop for Timing {
     #[inline]
     fn drop(&mut self) {
-        if !self.ended {
-            self.end(if self.inside { Outcome::Failure } else { Outcome::Cancelled });
-        }
+        self.end(Outcome::Cancelled);
+    }
+}
+
+impl Inside<'_> {
+    #[inline]
+    pub(crate) const fn leave(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.end(Outcome::Failure);
     }
 }

@@ -44,7 +44,7 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.enter();
+            self.0.end(Outcome::Failure);
         }
     }
 }
