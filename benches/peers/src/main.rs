@@ -117,6 +117,7 @@ fn run(cases: Vec<Case>, time: Duration, whole: bool, file: Option<&str>) -> Exi
         table.push_str(&report::table(&loopback));
         table.push_str(MEMORY);
         table.push_str(&rate_limit::memory());
+        table.push_str(include_str!("../../notes.md"));
     }
     let page = format!("{}\n{circumstances}\n{table}", INTRODUCTION);
     print!("{circumstances}\n{table}");

@@ -8,6 +8,7 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::DefaultKeyedStateStore,
 };
+use tower::Layer;
 use tower_ballast_core::{
     Key, Random,
     clock::{self, Nanos},
@@ -15,7 +16,7 @@ use tower_ballast_core::{
     keys::{KeyTable, Pace},
 };
 use tower_ballast_rate_limit::{
-    Quota,
+    PriorityRateLimitLayer, Quota,
     gate::{Algorithm, Gate},
 };
 
@@ -25,6 +26,7 @@ use crate::{
         Bar, Case,
         Expect::{self, Answers, Refusals},
     },
+    services::Noop,
 };
 
 const PERMITTED: &str = "governor, std's clock, permitted";
@@ -46,6 +48,33 @@ pub fn cases() -> Vec<Case> {
         gate("ballast gate, rejected", Algorithm::Gcra, Refusals)
             .against(REJECTED, Bar::Cost(1.35)),
     ];
+    let ample = Quota::per(INTERVAL, BURST).burst(BURST);
+    for (name, layer, expect, against, bar) in [
+        (
+            "ballast rate limit layer, permitted",
+            PriorityRateLimitLayer::new(ample),
+            Answers,
+            PERMITTED,
+            1.35,
+        ),
+        (
+            "ballast rate limit layer, rejected",
+            PriorityRateLimitLayer::new(Quota::CLOSED),
+            Refusals,
+            REJECTED,
+            3.0,
+        ),
+    ] {
+        cases.push(Case::reused(name, layer.layer(Noop), expect).against(against, Bar::Cost(bar)));
+    }
+    cases.push(
+        Case::reused(
+            "ballast rate limit layer with a queue",
+            PriorityRateLimitLayer::new(ample).queue(256).layer(Noop),
+            Answers,
+        )
+        .against(PERMITTED, Bar::None),
+    );
     for (name, algorithm) in [
         ("ballast token bucket", Algorithm::TokenBucket),
         ("ballast fixed window", Algorithm::FixedWindow),
