@@ -16,7 +16,6 @@ mod page;
 mod peers;
 mod priority;
 mod retry_storm;
-mod window;
 
 use std::{
     env,

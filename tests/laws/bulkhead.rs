@@ -1,6 +1,13 @@
 use std::time::Duration;
 
-use tower_ballast::{bulkhead::BulkheadLayer, prelude::*};
+use tower::Layer;
+use tower_ballast::{
+    bulkhead::{
+        Bulkhead, Queue,
+        adaptive::{Adaptive, AdaptiveLayer, ClientWindow},
+    },
+    prelude::*,
+};
 use tower_ballast_test::{laws, laws::Trip};
 
 laws! {
@@ -48,6 +55,40 @@ laws! {
     layer: || BulkheadLayer::new(u32::MAX),
     readiness: pass_through,
     counts: |layer: &BulkheadLayer| layer.handle().in_flight(),
+}
+
+/// A queue before a limit that a window sets.
+#[derive(Clone)]
+struct Windowed(BulkheadLayer<(), Queue>, AdaptiveLayer);
+
+impl Windowed {
+    fn new() -> Self {
+        let bulkhead = BulkheadLayer::new(0).queue(10_000).longest_wait(Duration::MAX);
+        let window = ClientWindow::new(Duration::from_secs(1)).initial(1000);
+        let window = AdaptiveLayer::new(&bulkhead, window);
+        Self(bulkhead, window)
+    }
+}
+
+impl<S: Clone> Layer<S> for Windowed {
+    type Service = Bulkhead<Adaptive<S>, (), Queue>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.0.layer(self.1.layer(inner))
+    }
+}
+
+laws! {
+    mod windowed;
+    layer: Windowed::new,
+    readiness: optimistic,
+    counts: |layer: &Windowed| (layer.0.handle().in_flight(), layer.0.handle().waiting()),
+}
+
+laws! {
+    mod adapting;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), ClientWindow::new(Duration::ZERO)),
+    readiness: pass_through,
 }
 
 laws! {

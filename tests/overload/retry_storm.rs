@@ -9,11 +9,14 @@ use std::{ops::Range, time::Duration};
 
 use tower::{
     Service, ServiceBuilder,
-    util::{BoxCloneService, MapResultLayer},
+    util::{BoxCloneService, option_layer},
 };
 use tower_ballast::{
-    Backoff, BoxError, Budget, CircuitBreakerLayer, Jitter, RetryLayer, TimeoutLayer,
-    circuit_breaker::WindowOf, core::Multiplier,
+    Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Jitter, RetryLayer,
+    TimeoutLayer,
+    bulkhead::adaptive::{AdaptiveLayer, ClientWindow},
+    circuit_breaker::WindowOf,
+    core::Multiplier,
 };
 use tower_ballast_test::simulator::{
     Backend, Call, CallFacts, Change, Recording, Scene, Server, ServiceTime, Stream, simulate,
@@ -25,7 +28,6 @@ use super::{
     is_long, millis,
     page::{Page, percent, time},
     peers, run_all, seconds, seeds,
-    window::Window,
 };
 
 /// What brings the server to its knees, from 30 to 40 s.
@@ -165,16 +167,9 @@ where
         .longest_hint(stretched(seconds(30)))
         .total(stretched(seconds(30)))
         .seed(scene.seed());
-    let (bulkhead, window) = Window::new(stretched(ATTEMPT));
-    if !adapts {
-        bulkhead.handle().set_limit(1_000);
-    }
-    let see = MapResultLayer::new(move |outcome| {
-        if adapts {
-            window.see(&outcome);
-        }
-        outcome
-    });
+    let bulkhead = BulkheadLayer::new(1_000);
+    let window = || AdaptiveLayer::new(&bulkhead, ClientWindow::new(stretched(ATTEMPT)));
+    let window = option_layer(adapts.then(window));
     let circuit = CircuitBreakerLayer::new()
         .facts(CallFacts)
         .window(WindowOf::Time(stretched(seconds(30))))
@@ -188,7 +183,7 @@ where
         .layer(total)
         .layer(retry)
         .layer(bulkhead)
-        .layer(see)
+        .layer(window)
         .layer(circuit)
         .layer(TimeoutLayer::new(stretched(ATTEMPT)).facts(CallFacts))
         .service(inner);

@@ -38,7 +38,7 @@ type Stack<S, R, D> = Metrics<
 /// | [`TimeoutLayer::total`] | 30 s for the request with all its attempts |
 /// | [`RetryLayer`] | up to 2 retries of what may be repeated, within a budget; bodies up to 64 KiB are kept for it |
 /// | [`PerKeyLayer`] | gives each of 256 authorities its own of the following three |
-/// | [`BulkheadLayer`] | 1000 attempts at once |
+/// | [`BulkheadLayer`] | as many attempts at once as its window says: from 100, halved when attempts time out, one more with each window of answers, at most 1000 |
 /// | [`CircuitBreakerLayer`](crate::CircuitBreakerLayer) | refuses while half of the calls fail |
 /// | [`TimeoutLayer::new`] | 10 s for each attempt; the last one may use what is left |
 ///
@@ -136,7 +136,8 @@ impl<R, D> HttpClient<R, D> {
         self
     }
 
-    /// Tunes the bulkhead that every authority gets.
+    /// Tunes the bulkhead that every authority gets. Its limit is the most that its window of
+    /// concurrent attempts can reach; see [`ClientWindow`](crate::bulkhead::adaptive::ClientWindow).
     pub fn bulkhead(self, tune: impl FnOnce(BulkheadLayer) -> BulkheadLayer) -> Self {
         self.model(|model| Endpoint { bulkhead: tune(model.bulkhead), ..model })
     }
@@ -214,7 +215,7 @@ impl<R, D> HttpClient<R, D> {
              deadline  {:?} for the request with all its attempts\n\
              retry     at most {} attempts, of what may be repeated, within a budget\n\
              for each of {AUTHORITIES} authorities:\n\
-             bulkhead  {} attempts at once\n\
+             bulkhead  a window of at most {} attempts at once, halved on timeouts\n\
              circuit   refuses while too many calls fail\n\
              attempt   {:?} each; the last may use what is left\n",
             self.deadline.handle().limit(),

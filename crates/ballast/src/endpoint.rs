@@ -1,8 +1,14 @@
 //! What a client preset keeps for each authority.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
-use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer};
+use tower_ballast_bulkhead::{
+    Bulkhead, BulkheadHandle, BulkheadLayer,
+    adaptive::{Adaptive, AdaptiveLayer, ClientWindow},
+};
 use tower_ballast_circuit_breaker::{
     CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Phase,
 };
@@ -12,14 +18,15 @@ use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 
 use crate::{
-    limits::{ATTEMPT, ATTEMPTS},
+    limits::{ATTEMPT, ATTEMPTS, FIRST_ATTEMPTS},
     per_key::{KeyOf, LayersFor},
 };
 
 pub(crate) type Circuit = CircuitBreakerLayer<HttpClassify, HttpFacts>;
 pub(crate) type Attempt = TimeoutLayer<HttpFacts>;
+pub(crate) type Window = AdaptiveLayer<HttpClassify>;
 
-/// The bulkhead, the circuit and the attempt timeout of one authority: host and port.
+/// The bulkhead with its window, the circuit and the attempt timeout of one authority: host and port.
 ///
 /// ```
 /// let client = tower_ballast::http_client();
@@ -32,14 +39,19 @@ pub(crate) type Attempt = TimeoutLayer<HttpFacts>;
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     pub(crate) bulkhead: BulkheadLayer,
+    pub(crate) window: Window,
     pub(crate) circuit: Circuit,
     pub(crate) attempt: Attempt,
 }
 
 impl Endpoint {
     pub(crate) fn new(facts: &HttpFacts) -> Self {
+        // The limit of the model is the most that the window of any may reach, so it has none of its
+        // own.
+        let nobody = BulkheadLayer::new(0);
         Self {
             bulkhead: BulkheadLayer::new(ATTEMPTS),
+            window: window(&nobody, ATTEMPT),
             circuit: CircuitBreakerLayer::new()
                 .classify_with(HttpClassify::new())
                 .facts(facts.clone()),
@@ -84,6 +96,7 @@ impl Endpoint {
     {
         Self {
             bulkhead: self.bulkhead.observer(observer.clone()),
+            window: self.window,
             circuit: self.circuit.observer(observer.clone()),
             attempt: self.attempt.observer(observer.clone()),
         }
@@ -91,10 +104,13 @@ impl Endpoint {
 }
 
 impl<S> Layer<S> for Endpoint {
-    type Service = Bulkhead<CircuitBreaker<Timeout<S, HttpFacts>, HttpClassify, HttpFacts>>;
+    type Service = Bulkhead<
+        Adaptive<CircuitBreaker<Timeout<S, HttpFacts>, HttpClassify, HttpFacts>, HttpClassify>,
+    >;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.bulkhead.layer(self.circuit.layer(self.attempt.layer(inner)))
+        let calls = self.circuit.layer(self.attempt.layer(inner));
+        self.bulkhead.layer(self.window.layer(calls))
     }
 }
 
@@ -103,12 +119,25 @@ impl<R> LayersFor<R> for Endpoint {
     type Layers = Self;
 
     fn layers(&self, _: &R) -> Self {
+        let bulkhead = self.bulkhead.clone().fork();
         Self {
-            bulkhead: self.bulkhead.clone().fork(),
+            window: window(&bulkhead, self.attempt.handle().limit()),
+            bulkhead,
             circuit: self.circuit.clone().fork(),
             attempt: self.attempt.clone().fork(),
         }
     }
+}
+
+/// The window of a bulkhead, up to the limit that it has. A closed one stays closed.
+fn window(bulkhead: &BulkheadLayer, attempt: Duration) -> Window {
+    let most = bulkhead.handle().limit();
+    let window = ClientWindow::new(attempt).initial(FIRST_ATTEMPTS.min(most)).bounds(1..=most);
+    let window = AdaptiveLayer::new(bulkhead, window).classify_with(HttpClassify::new());
+    if most == 0 {
+        let _ = bulkhead.clone().limit(0);
+    }
+    window
 }
 
 impl<R: HttpRequest> KeyOf<R> for ByAuthority {
@@ -131,8 +160,6 @@ impl Hash for AnyCase<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tower::{ServiceExt, service_fn};
     use tower_ballast_core::{BoxError, count};
 

@@ -8,7 +8,9 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
 pub(crate) const SERVING: u32 = 256;
 /// How many requests wait for a server at most.
 pub(crate) const WAITING: u32 = 256;
-/// How many attempts a client makes at once, to one authority.
+/// How many attempts a client makes at once at the beginning, to one authority.
+pub(crate) const FIRST_ATTEMPTS: u32 = 100;
+/// How many it makes at the most.
 pub(crate) const ATTEMPTS: u32 = 1000;
 /// How many authorities a client tells apart.
 pub(crate) const AUTHORITIES: u32 = 256;

@@ -41,6 +41,14 @@ impl BulkheadHandle {
         self.0.tell_settings("limit");
     }
 
+    pub(crate) fn resize(&self, limit: u32) {
+        self.0.gate.resize(limit);
+    }
+
+    pub(crate) fn tell_adapted(&self, reason: &'static str) {
+        self.0.tell_settings(reason);
+    }
+
     /// How many are in flight, or get their service ready. After the limit was lowered that may
     /// be more than the limit.
     #[must_use]

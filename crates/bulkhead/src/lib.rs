@@ -37,6 +37,9 @@
 //! waiting time, so its length is what the limit serves within the longest wait: with a limit of 10
 //! and 50 ms each, a second's worth is 200.
 //!
+//! What is right today need not be so tomorrow: with an [`AdaptiveLayer`](adaptive::AdaptiveLayer) inside, the limit
+//! follows how calls end.
+//!
 //! # Refusing or queueing
 //!
 //! | | [`BulkheadLayer::new`] | [`.queue(n)`](BulkheadLayer::queue) |
@@ -112,6 +115,7 @@
 //! [`Reason::BulkheadFull`]: tower_ballast_core::Reason::BulkheadFull
 //! [Reason]: tower_ballast_core::Reason
 
+pub mod adaptive;
 mod future;
 mod handle;
 mod layer;
