@@ -78,12 +78,14 @@ fn picky() -> HttpServer {
         .bulkhead(|layer| layer.limit(AT_ONCE).longest_wait(LONGEST_WAIT))
 }
 
-/// The client's preset with times of a tenth, so that a storm fits into half a minute. Attempts and
-/// requests have no more time than in the unprotected gateway, for a fair comparison.
+/// The client's preset with times of a tenth, so that a storm fits into half a minute, and a window
+/// that leaves to the server's side who goes first. Attempts and requests have no more time than in
+/// the unprotected gateway, for a fair comparison.
 fn quick() -> HttpClient {
     let millis = Duration::from_millis;
     http_client()
         .deadline(|layer| layer.limit(WHOLE))
+        .window(AT_ONCE..=1000)
         .retry(|layer| layer.backoff(Backoff::exponential(millis(10)).cap(millis(500))))
         .circuit(|layer| {
             let layer = layer.window(WindowOf::Time(millis(3000)));

@@ -1,4 +1,7 @@
-use std::task::{Context, Poll};
+use std::{
+    ops::RangeInclusive,
+    task::{Context, Poll},
+};
 
 use tower_ballast_core::{Event, Observer, SharedObserver};
 use tower_ballast_http::{ByAuthority, HttpClassify, HttpDrain, HttpFacts, HttpReplay, Idempotent};
@@ -134,6 +137,22 @@ impl<R, D> HttpClient<R, D> {
     pub fn retry(mut self, tune: impl FnOnce(Attempts<R, D>) -> Attempts<R, D>) -> Self {
         self.retry = tune(self.retry);
         self
+    }
+
+    /// Between which numbers the window of concurrent attempts to one authority stays. Default: 1 to
+    /// 1000. Where something before it bounds what comes at once, as a server's own bulkhead does in a
+    /// gateway, the window need not go below that.
+    ///
+    /// ```
+    /// let layer = tower_ballast::http_client().window(20..=200);
+    /// assert!(layer.explain().contains("at most 200"));
+    /// ```
+    pub fn window(self, range: RangeInclusive<u32>) -> Self {
+        self.model(|model| Endpoint {
+            bulkhead: model.bulkhead.limit(*range.end()),
+            least: *range.start(),
+            ..model
+        })
     }
 
     /// Tunes the bulkhead that every authority gets. Its limit is the most that its window of

@@ -40,6 +40,8 @@ pub(crate) type Window = AdaptiveLayer<HttpClassify>;
 pub struct Endpoint {
     pub(crate) bulkhead: BulkheadLayer,
     pub(crate) window: Window,
+    /// The least that the window goes down to.
+    pub(crate) least: u32,
     pub(crate) circuit: Circuit,
     pub(crate) attempt: Attempt,
 }
@@ -51,7 +53,8 @@ impl Endpoint {
         let nobody = BulkheadLayer::new(0);
         Self {
             bulkhead: BulkheadLayer::new(ATTEMPTS),
-            window: window(&nobody, ATTEMPT),
+            window: window(&nobody, 1, ATTEMPT),
+            least: 1,
             circuit: CircuitBreakerLayer::new()
                 .classify_with(HttpClassify::new())
                 .facts(facts.clone()),
@@ -97,6 +100,7 @@ impl Endpoint {
         Self {
             bulkhead: self.bulkhead.observer(observer.clone()),
             window: self.window,
+            least: self.least,
             circuit: self.circuit.observer(observer.clone()),
             attempt: self.attempt.observer(observer.clone()),
         }
@@ -121,7 +125,8 @@ impl<R> LayersFor<R> for Endpoint {
     fn layers(&self, _: &R) -> Self {
         let bulkhead = self.bulkhead.clone().fork();
         Self {
-            window: window(&bulkhead, self.attempt.handle().limit()),
+            window: window(&bulkhead, self.least, self.attempt.handle().limit()),
+            least: self.least,
             bulkhead,
             circuit: self.circuit.clone().fork(),
             attempt: self.attempt.clone().fork(),
@@ -130,9 +135,10 @@ impl<R> LayersFor<R> for Endpoint {
 }
 
 /// The window of a bulkhead, up to the limit that it has. A closed one stays closed.
-fn window(bulkhead: &BulkheadLayer, attempt: Duration) -> Window {
+fn window(bulkhead: &BulkheadLayer, least: u32, attempt: Duration) -> Window {
     let most = bulkhead.handle().limit();
-    let window = ClientWindow::new(attempt).initial(FIRST_ATTEMPTS.min(most)).bounds(1..=most);
+    let bounds = least.min(most)..=most;
+    let window = ClientWindow::new(attempt).initial(FIRST_ATTEMPTS).bounds(bounds);
     let window = AdaptiveLayer::new(bulkhead, window).classify_with(HttpClassify::new());
     if most == 0 {
         let _ = bulkhead.clone().limit(0);
