@@ -231,6 +231,35 @@ fn the_stack_allocates_nothing() {
     assert_eq!(happy(&stack), 0);
 }
 
+/// What a call to a service takes on the stack, or in the task that drives it.
+fn size_of_a_call<S: Service<R>, R>(service: &mut S, request: R) -> usize {
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(cx).is_ready());
+    size_of_val(&service.call(request))
+}
+
+#[test]
+fn futures_are_small() {
+    let minute = Duration::from_secs(60);
+    // Seven that pass readiness through; the inner future is 16 bytes.
+    let seven = (
+        MetricsLayer::new(),
+        TimeoutLayer::total(minute),
+        FallbackLayer::value(()),
+        PriorityRateLimitLayer::new(Quota::per_second(count::<1_000_000>())),
+        BulkheadLayer::new(100),
+        CircuitBreakerLayer::new(),
+        TimeoutLayer::new(minute),
+    );
+    let get = || http::Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
+    on_paused_time(async {
+        // Two timers of tokio are most of it, and in the client's the request that is kept.
+        assert!(size_of_a_call(&mut seven.layer(Inner(())), ()) <= 480);
+        assert!(size_of_a_call(&mut http_client().layer(Ok200), get()) <= 1312);
+        assert!(size_of_a_call(&mut http_server().layer(Ok200), get()) <= 584);
+    });
+}
+
 #[test]
 fn the_server_preset_allocates_only_for_the_deadline_it_writes_on_the_request() {
     let request = || http::Request::new(Empty::<Bytes>::new());
