@@ -13,7 +13,7 @@ use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast::{
     Guard, PerKeyLayer,
-    bulkhead::adaptive::{AdaptiveLayer, ClientWindow},
+    bulkhead::adaptive::{AdaptiveLayer, BandwidthDelay, ClientWindow},
     circuit_breaker::WindowOf,
     core::{Key, clock},
     http::RespondLayer,
@@ -146,6 +146,7 @@ fn a_bulkhead_allocates_nothing_and_its_refusal_one_box() {
     assert_eq!(happy(&BulkheadLayer::new(1).queue(10)), 0);
     let window = ClientWindow::new(Duration::from_secs(1));
     assert_eq!(happy(&AdaptiveLayer::new(&BulkheadLayer::new(1), window)), 0);
+    assert_eq!(happy(&AdaptiveLayer::new(&BulkheadLayer::new(1), BandwidthDelay::new())), 0);
     for refused in [
         of_a_call(&mut BulkheadLayer::new(0).name("reports").layer(Inner(())), || ()),
         of_a_call(&mut BulkheadLayer::new(0).queue(0).layer(Inner(())), || ()),

@@ -4,7 +4,7 @@ use tower::Layer;
 use tower_ballast::{
     bulkhead::{
         Bulkhead, Queue,
-        adaptive::{Adaptive, AdaptiveLayer, ClientWindow},
+        adaptive::{Adaptive, AdaptiveLayer, BandwidthDelay, ClientWindow},
     },
     prelude::*,
 };
@@ -83,6 +83,12 @@ laws! {
     layer: Windowed::new,
     readiness: optimistic,
     counts: |layer: &Windowed| (layer.0.handle().in_flight(), layer.0.handle().waiting()),
+}
+
+laws! {
+    mod measuring;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), BandwidthDelay::new()),
+    readiness: pass_through,
 }
 
 laws! {

@@ -27,11 +27,13 @@
 //! | limiter | for | goes by |
 //! |---|---|---|
 //! | [`ClientWindow`] | a client of any server | timeouts and refusals, not latency |
+//! | [`BandwidthDelay`] | a service whose good latency nobody knows, or that changes | its throughput, and its latency without a queue |
 //! | [`Aimd`] | a service whose good latency is known | a threshold of latency, and refusals |
+//! | [`Vegas`], [`Gradient2`] | those who know them | the latency now beside the least, or beside the usual |
 //!
-//! Both go by the rule of additive increase and multiplicative decrease (Chiu and Jain, "Analysis of the
+//! The window and `Aimd` go by the rule of additive increase and multiplicative decrease (Chiu and Jain, "Analysis of the
 //! Increase and Decrease Algorithms for Congestion Avoidance", 1989). A limiter of one's own implements
-//! [`Limiter`]. Neither grows while less than half of the limit is in use.
+//! [`Limiter`]. None grows while less than half of the limit is in use.
 //!
 //! What says nothing of the load is no sample: a call that its caller gave up, and what the
 //! classifier [ignores](tower_ballast_core::Verdict::Ignore).
@@ -42,13 +44,22 @@
 //! answers that come while it is held are counted and told with the next. Nothing is allocated.
 
 mod aimd;
+mod bandwidth_delay;
 mod bounds;
+mod epoch;
 mod future;
+mod gradient2;
 mod layer;
 mod sampled;
+#[cfg(test)]
+mod scenario;
 mod service;
 #[cfg(test)]
+mod simulation;
+mod tally;
+#[cfg(test)]
 mod tests;
+mod vegas;
 mod window;
 
 use std::{fmt, time::Duration};
@@ -56,8 +67,8 @@ use std::{fmt, time::Duration};
 use tower_ballast_core::clock::Nanos;
 
 pub use self::{
-    aimd::Aimd, future::ResponseFuture, layer::AdaptiveLayer, service::Adaptive,
-    window::ClientWindow,
+    aimd::Aimd, bandwidth_delay::BandwidthDelay, future::ResponseFuture, gradient2::Gradient2,
+    layer::AdaptiveLayer, service::Adaptive, vegas::Vegas, window::ClientWindow,
 };
 
 /// What a limiter learns from calls that ended.

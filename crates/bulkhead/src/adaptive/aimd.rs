@@ -2,7 +2,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Change, Limiter, Outcome, Sample,
-    bounds::{Bounds, whole},
+    bounds::{Bounds, setters, whole},
 };
 
 /// Grows by one, and shrinks by a tenth with each call that takes too long or is turned away.
@@ -36,23 +36,9 @@ impl Aimd {
     pub const fn new(too_long: Duration) -> Self {
         Self { too_long, bounds: Bounds::DEFAULT, limit: 20.0 }
     }
-
-    /// The limit at the beginning, kept within its bounds.
-    #[must_use]
-    pub fn initial(mut self, limit: u32) -> Self {
-        self.limit = self.bounds.clamp(f64::from(limit));
-        self
-    }
-
-    /// Between which numbers the limit stays, given in either order. Default: 1 to 1000. At least
-    /// one is always let in, or nothing would ever be learnt.
-    #[must_use]
-    pub fn bounds(mut self, range: RangeInclusive<u32>) -> Self {
-        self.bounds = Bounds::of(&range);
-        self.limit = self.bounds.clamp(self.limit);
-        self
-    }
 }
+
+setters!(Aimd);
 
 impl Limiter for Aimd {
     fn initial(&self) -> u32 {

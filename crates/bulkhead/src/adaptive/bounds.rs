@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 /// be told of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
-    least: u32,
-    most: u32,
+    pub(super) least: u32,
+    pub(super) most: u32,
 }
 
 impl Bounds {
@@ -31,3 +31,28 @@ impl Bounds {
 pub(super) fn whole(limit: f64) -> u32 {
     limit as u32
 }
+
+/// The setters of a limiter whose limit is a fraction.
+macro_rules! setters {
+    ($limiter:ident) => {
+        impl $limiter {
+            /// The limit at the beginning, kept within its bounds.
+            #[must_use]
+            pub fn initial(mut self, limit: u32) -> Self {
+                self.limit = self.bounds.clamp(f64::from(limit));
+                self
+            }
+
+            /// Between which numbers the limit stays, given in either order. Default: 1 to 1000. At
+            /// least one is always let in, or nothing would ever be learnt.
+            #[must_use]
+            pub fn bounds(mut self, range: RangeInclusive<u32>) -> Self {
+                self.bounds = Bounds::of(&range);
+                self.limit = self.bounds.clamp(self.limit);
+                self
+            }
+        }
+    };
+}
+
+pub(super) use setters;

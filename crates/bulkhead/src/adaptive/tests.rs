@@ -70,9 +70,12 @@ proptest! {
         initial: u32, one: u32, other: u32,
     ) {
         let bounds = one.min(other).max(1)..=one.max(other).max(1);
-        let limiters: [Box<dyn Limiter>; 2] = [
+        let limiters: [Box<dyn Limiter>; 5] = [
             Box::new(ClientWindow::new(SECOND).initial(initial).bounds(one..=other)),
             Box::new(Aimd::new(SECOND).bounds(one..=other).initial(initial)),
+            Box::new(BandwidthDelay::new().initial(initial).bounds(one..=other)),
+            Box::new(Vegas::new().bounds(one..=other).initial(initial)),
+            Box::new(Gradient2::new().initial(initial).bounds(one..=other)),
         ];
         for mut limiter in limiters {
             prop_assert!(bounds.contains(&limiter.initial()));

@@ -1,0 +1,286 @@
+use std::{ops::RangeInclusive, time::Duration};
+
+use tower_ballast_core::clock::Nanos;
+
+use super::{
+    Change, Limiter, Outcome, Sample,
+    bounds::{Bounds, setters, whole},
+    epoch::{Epoch, Seen},
+};
+
+/// Keeps as many in flight as the service can use: what it ends in a second times what a call takes
+/// without a queue, and a little more.
+///
+/// It needs no idea of a good latency, and jitter does not mislead it, because it compares means
+/// over epochs of as many calls as a mean needs. The limit stays a little above the product of the
+/// two, so that the service has always something to do. Now and then it is lowered by a quarter for
+/// an epoch, so that the queue drains and the latency without it shows; and once a second raised
+/// by a quarter, to see whether the service ends more. When it ends much less than it did, the
+/// model is wrong: the measured rate is taken for what it can do, the queue drained, and the latency
+/// measured anew. That tells fewer workers, where the limit must fall, from slower ones, where
+/// it must not.
+///
+/// - It never grows while fewer are in flight than may be.
+/// - Errors that come faster than an answer does are not looked at: they say nothing of the load.
+/// - Calls that are overloaded or time out took a place and gave nothing for it.
+///
+/// The idea is that of BBR: Cardwell, Cheng, Gunn, Yeganeh and Jacobson, "BBR: Congestion-Based
+/// Congestion Control", 2016.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_bulkhead::adaptive::{BandwidthDelay, Limiter, Outcome, Sample};
+/// use tower_ballast_core::clock::Nanos;
+///
+/// let mut limiter = BandwidthDelay::new().initial(10);
+/// let latency = Duration::from_millis(10);
+/// // One call ends each millisecond, with ten in flight: all that may be.
+/// let change = (1..1000).map(Duration::from_millis).find_map(|time| {
+///     let now = Nanos::from_nanos(1) + time;
+///     limiter.sample(Sample::new(now, latency, Outcome::Answered, 10))
+/// });
+/// assert_eq!(change.unwrap().limit, 16, "it looks whether more can be done");
+/// ```
+#[derive(Debug, Clone)]
+pub struct BandwidthDelay {
+    bounds: Bounds,
+    limit: f64,
+    stage: Stage,
+    epoch: Epoch,
+    /// Answers in a second while the limit was in use; zero until it is known.
+    bandwidth: f64,
+    /// Seconds without a queue; zero until it is known.
+    base: f64,
+    /// Seconds from one look at the base to the next: soon again after it has changed.
+    base_every: f64,
+    base_due: Nanos,
+    probe_due: Nanos,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stage {
+    /// At the limit it was given, knowing nothing.
+    Start,
+    /// At what the model says.
+    Cruise,
+    /// A little above it, to see whether there is more.
+    Probe,
+    /// Well above it, after this rate at this limit.
+    Grow { rate: f64, limit: f64 },
+    /// Below it, after this rate, so that the queue drains and the base shows; how often it may
+    /// still be lowered further.
+    Drain { rate: f64, left: u8 },
+}
+
+/// What is above the product keeps the service busy between two arrivals.
+const ABOVE: f64 = 0.7;
+const PROBE: f64 = 1.25;
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+const GROW: f64 = 1.6;
+/// Of what more is let in, this part must come out for it to pay.
+const PAYS: f64 = 0.4;
+const DRAIN: f64 = 0.75;
+/// Below this part of the rate before, a lowered limit has left the service idle, and the queue is
+/// gone.
+const DRAINED: f64 = 0.9;
+const BASE_FIRST: f64 = 0.5;
+const BASE_EVERY: f64 = 4.0;
+
+impl BandwidthDelay {
+    /// Starts with 20, from 1 to 1000.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            bounds: Bounds::DEFAULT,
+            limit: 20.0,
+            stage: Stage::Start,
+            epoch: Epoch::default(),
+            bandwidth: 0.0,
+            base: 0.0,
+            base_every: BASE_FIRST,
+            base_due: Nanos::ZERO,
+            probe_due: Nanos::ZERO,
+        }
+    }
+
+    fn cruising(&self) -> f64 {
+        let product = self.bandwidth * self.base;
+        product + ABOVE * product.sqrt()
+    }
+
+    /// Goes on at this limit, and measures once the change shows.
+    fn go(&mut self, at: Nanos, stage: Stage, limit: f64) {
+        self.stage = stage;
+        self.limit = self.bounds.clamp(limit).round();
+        self.epoch.begin(at);
+    }
+
+    fn close(&mut self, now: Nanos) -> &'static str {
+        let seen = self.seen(now);
+        let at = now + seconds(seen.settle);
+        match self.stage {
+            Stage::Start => self.started(at, seen),
+            Stage::Cruise => self.cruised(now, at, seen),
+            Stage::Probe => self.probed(now, at, seen),
+            Stage::Grow { rate, limit } => self.grown(at, seen, rate, limit),
+            Stage::Drain { rate, left } => self.drained(now, at, seen, rate, left),
+        }
+    }
+
+    fn started(&mut self, at: Nanos, seen: Seen) -> &'static str {
+        if seen.limited {
+            return self.grow(at, seen.rate);
+        }
+        (self.bandwidth, self.base) = (seen.rate, seen.latency);
+        self.go(at, Stage::Cruise, self.limit);
+        "idle"
+    }
+
+    fn cruised(&mut self, now: Nanos, at: Nanos, seen: Seen) -> &'static str {
+        if !seen.limited {
+            // So few are in flight that there is no queue.
+            if self.epoch.in_flight(now) < 0.7 * self.bandwidth * self.base {
+                self.base += 0.3 * (seen.latency - self.base);
+            }
+            self.go(now, Stage::Cruise, self.limit);
+            return "idle";
+        }
+        if seen.latency < 0.85 * self.base {
+            self.base = seen.latency;
+        }
+        if seen.is_less_than(self.bandwidth) {
+            return self.mistrust(at, seen.rate);
+        }
+        if seen.rate > 1.1 * self.bandwidth {
+            self.bandwidth = seen.rate;
+            self.probe_due = now;
+        } else {
+            self.bandwidth += 0.3 * (seen.rate - self.bandwidth);
+        }
+        let limit = self.cruising();
+        if now >= self.base_due {
+            return self.drain(at, self.bandwidth * self.base, 3);
+        }
+        if now >= self.probe_due {
+            self.go(at, Stage::Probe, (limit * PROBE).max(limit + 1.0));
+            return "probe";
+        }
+        let moved = (limit / self.limit - 1.0).abs() > 0.1;
+        self.go(if moved { at } else { now }, Stage::Cruise, limit);
+        "cruise"
+    }
+
+    fn probed(&mut self, now: Nanos, at: Nanos, seen: Seen) -> &'static str {
+        self.probe_due = now + PROBE_EVERY;
+        if seen.limited && seen.is_less_than(self.bandwidth) {
+            return self.mistrust(at, seen.rate);
+        }
+        if seen.limited && seen.rate > self.bandwidth * (1.0 + PAYS * (PROBE - 1.0)) {
+            return self.grow(at, seen.rate);
+        }
+        self.go(at, Stage::Cruise, self.cruising());
+        "cruise"
+    }
+
+    fn grown(&mut self, at: Nanos, seen: Seen, before: f64, limit: f64) -> &'static str {
+        if !seen.limited {
+            self.bandwidth = self.bandwidth.max(seen.rate);
+            self.base = if self.base > 0.0 { self.base } else { seen.latency };
+            self.go(at, Stage::Cruise, limit);
+            return "idle";
+        }
+        let pays = seen.rate > before * (1.0 + PAYS * (self.limit / limit - 1.0));
+        if pays && self.limit < f64::from(self.bounds.most) {
+            return self.grow(at, seen.rate);
+        }
+        self.bandwidth = seen.rate.max(before);
+        let product = self.bandwidth * self.base;
+        // So high a queue leaves long calls behind.
+        let at = at + seconds(0.5 * seen.settle);
+        self.drain(at, if product > 0.0 { product.min(self.limit) } else { self.limit }, 4)
+    }
+
+    fn drained(&mut self, now: Nanos, at: Nanos, seen: Seen, rate: f64, left: u8) -> &'static str {
+        let lower = left > 0 && self.limit > f64::from(self.bounds.least);
+        if lower && seen.limited && seen.rate > DRAINED * rate {
+            self.base = seen.latency;
+            self.go(at, Stage::Drain { rate, left: left - 1 }, DRAIN * self.limit);
+            return "drain";
+        }
+        let change = (seen.latency / self.base - 1.0).abs();
+        if self.base > 0.0 && change <= (3.0 * seen.error).max(0.15) {
+            self.base += 0.3 * (seen.latency - self.base);
+            self.base_every = (2.0 * self.base_every).min(BASE_EVERY);
+        } else {
+            self.base = seen.latency;
+            self.base_every = BASE_FIRST;
+        }
+        self.base_due = now + seconds(self.base_every);
+        self.probe_due = now + PROBE_EVERY;
+        self.go(at, Stage::Cruise, self.cruising());
+        "base"
+    }
+
+    /// The service ends much less than it did: with fewer workers, or slower ones.
+    fn mistrust(&mut self, at: Nanos, rate: f64) -> &'static str {
+        self.bandwidth = rate;
+        self.drain(at, rate * self.base, 3);
+        "stale"
+    }
+
+    fn drain(&mut self, at: Nanos, from: f64, left: u8) -> &'static str {
+        self.go(at, Stage::Drain { rate: self.bandwidth, left }, DRAIN * from);
+        "drain"
+    }
+
+    fn grow(&mut self, at: Nanos, rate: f64) -> &'static str {
+        self.bandwidth = rate;
+        let limit = self.limit;
+        self.go(at, Stage::Grow { rate, limit }, (limit * GROW).max(limit + 1.0));
+        "grow"
+    }
+
+    fn is_over(&self, now: Nanos) -> bool {
+        self.epoch.is_over(now, self.limit, self.base)
+            || self.stage == Stage::Cruise
+                && self.epoch.calls() >= 30.0
+                && self.seen(now).is_plainly_less_than(self.bandwidth)
+    }
+
+    fn seen(&self, now: Nanos) -> Seen {
+        self.epoch.seen(now, self.limit, self.bandwidth, self.base)
+    }
+}
+
+impl Default for BandwidthDelay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+setters!(BandwidthDelay);
+
+impl Limiter for BandwidthDelay {
+    fn initial(&self) -> u32 {
+        whole(self.limit)
+    }
+
+    fn sample(&mut self, sample: Sample) -> Option<Change> {
+        let latency = sample.latency.as_secs_f64();
+        if sample.outcome == Outcome::Failed && latency < self.base {
+            return None;
+        }
+        // While drained, the mean is the base, and the old one may be far off.
+        let scale = if matches!(self.stage, Stage::Drain { .. }) { 0.0 } else { self.base };
+        if !self.epoch.add(&sample, scale) || !self.is_over(sample.now) {
+            return None;
+        }
+        let before = whole(self.limit);
+        let reason = self.close(sample.now);
+        Change::between(before, whole(self.limit), reason)
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
