@@ -24,6 +24,10 @@ use super::{
 /// - Errors that come faster than an answer does are not looked at: they say nothing of the load.
 /// - Calls that are overloaded or time out took a place and gave nothing for it.
 ///
+/// It wants tens of places: with few, each mean needs many round trips. With four workers that
+/// halved and doubled, simulated, it took five seconds in the median and the latency was twice the
+/// one without a queue. Fix the limit of such a service by hand, or give narrow bounds.
+///
 /// The idea is that of BBR: Cardwell, Cheng, Gunn, Yeganeh and Jacobson, "BBR: Congestion-Based
 /// Congestion Control", 2016.
 ///
