@@ -3,43 +3,23 @@
 mod class;
 mod floors;
 mod pace;
+mod rank;
 mod slab;
 #[cfg(test)]
 mod tests;
 
 use std::{task::Waker, time::Duration};
 
-pub use self::floors::Floors;
 use self::{
     class::{Class, Slot},
     floors::Credits,
     slab::{NONE, Slab},
 };
-use crate::{Key, Priority, clock::Nanos};
-
-/// What decides when a waiting request has its turn.
-///
-/// ```
-/// use tower_ballast_core::{Key, Priority, ranks::Rank};
-///
-/// let rank = Rank { class: Priority::High, client: Some(Key::of("tenant-7")), ..Rank::default() };
-/// assert_eq!((rank.cost, Rank::default().class), (1, Priority::Medium));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rank {
-    /// Higher classes go first, but for the [`Floors`] of the others.
-    pub class: Priority,
-    /// Clients of one class take turns. Requests without one share a turn.
-    pub client: Option<Key>,
-    /// How much it takes of what is waited for; at least 1.
-    pub cost: u32,
-}
-
-impl Default for Rank {
-    fn default() -> Self {
-        Self { class: Priority::default(), client: None, cost: 1 }
-    }
-}
+pub use self::{
+    floors::Floors,
+    rank::{Place, Rank, Turn},
+};
+use crate::{Priority, clock::Nanos};
 
 /// Waiting callers: by class, with a floor for each, and fair between the clients of a class.
 ///
@@ -77,11 +57,6 @@ pub struct Ranks {
     classes: [Class; 4],
     credits: Credits,
 }
-
-/// A caller's place. It is given back by [`Ranks::serve`] or [`Ranks::leave`].
-#[derive(Debug)]
-#[must_use = "a place that is not given back blocks those behind it"]
-pub struct Place(u32);
 
 impl Default for Ranks {
     fn default() -> Self {
@@ -192,6 +167,12 @@ impl Ranks {
         self.next() == place.0
     }
 
+    /// Whose turn it is.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        Turn(self.next())
+    }
+
     /// Whether this caller has lost its place to another and has only to [leave](Self::leave).
     #[must_use]
     pub fn is_evicted(&self, place: &Place) -> bool {
@@ -226,12 +207,13 @@ impl Ranks {
     /// Gives a place back without a turn, and says whether the next one is now another.
     #[allow(clippy::needless_pass_by_value, reason = "a place is given back once")]
     pub fn leave(&mut self, place: Place) -> bool {
-        let was_next = self.is_next(&place);
+        // Not only who was the next: behind the head of a class may be one that has earned its turn.
+        let before = self.turn();
         if !self.is_evicted(&place) {
             self.take_out(place.0, false);
         }
         self.slots.remove(place.0);
-        was_next
+        self.turn() != before
     }
 
     /// Puts out whoever of a class came last. Its waker is returned, if it left one, so that it

@@ -84,13 +84,20 @@ impl Door {
         if !may(&ranks) {
             return Joined::Refused(opens.unwrap_or_else(|| self.turn_of(&rank, &ranks, now)));
         }
+        let before = ranks.turn();
         let place = ranks.join(rank, now);
-        if ranks.is_next(&place) && self.gate.take(now, rank.cost).is_ok() {
+        let is_next = ranks.is_next(&place);
+        if is_next && self.gate.take(now, rank.cost).is_ok() {
             ranks.serve(place, now);
             self.publish(&ranks);
             return Joined::Passed;
         }
-        self.publish(&ranks);
+        if is_next || ranks.turn() == before {
+            self.publish(&ranks);
+        } else {
+            // Its client has used its share up by it, and a third one has the turn now.
+            self.hand_on(ranks);
+        }
         Joined::Waits(place)
     }
 
@@ -134,8 +141,15 @@ impl Door {
         }
     }
 
-    pub(crate) fn with_ranks<T>(&self, with: impl FnOnce(&mut Ranks) -> T) -> T {
-        with(&mut self.lock())
+    pub(crate) fn with_ranks<T>(&self, with: impl FnOnce(&Ranks) -> T) -> T {
+        with(&self.lock())
+    }
+
+    /// Changes how those who wait are ranked; whoever is the next one then, looks again.
+    pub(crate) fn rank_by(&self, change: impl FnOnce(&mut Ranks)) {
+        let mut ranks = self.lock();
+        change(&mut ranks);
+        self.hand_on(ranks);
     }
 
     /// When a newcomer would about have its turn, if it stood behind all that wait: never before

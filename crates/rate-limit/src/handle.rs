@@ -1,7 +1,8 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use tower_ballast_core::{
-    Enforcement, Key, Priority, Reason, Rejected, RetryAfter, Standings, clock, ranks::Floors,
+    Enforcement, Key, Priority, Reason, Rejected, RetryAfter, Standings, clock,
+    ranks::{Floors, Ranks},
 };
 
 use crate::{
@@ -175,7 +176,7 @@ impl PriorityRateLimitHandle {
     /// How many wait for their turn.
     #[must_use]
     pub fn waiting(&self) -> u32 {
-        self.0.door.with_ranks(|ranks| ranks.len())
+        self.0.door.with_ranks(Ranks::len)
     }
 
     /// How many of each class may wait. Changes nothing for a layer without a queue.
@@ -198,7 +199,7 @@ impl PriorityRateLimitHandle {
 
     /// What the lower classes get in any case.
     pub fn set_floors(&self, floors: Floors) {
-        self.0.door.with_ranks(|ranks| ranks.set_floors(floors));
+        self.0.door.rank_by(|ranks| ranks.set_floors(floors));
         self.0.tell_settings("floors");
     }
 

@@ -264,14 +264,14 @@ impl<F, C, L> PriorityRateLimitLayer<F, C, Queue, L> {
     /// What the lower classes get in any case. Default: see [`Floors`].
     #[must_use]
     pub fn floors(self, floors: Floors) -> Self {
-        self.shared.door.with_ranks(|ranks| ranks.set_floors(floors));
+        self.shared.door.rank_by(|ranks| ranks.set_floors(floors));
         self
     }
 
     /// Whether of one client's requests in a class the newest is served first. Default: no.
     #[must_use]
     pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
-        self.shared.door.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+        self.shared.door.rank_by(|ranks| ranks.set_newest_first(class, newest_first));
         self
     }
 }

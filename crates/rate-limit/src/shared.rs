@@ -9,7 +9,7 @@ use std::{
 use tower_ballast_core::{
     BoxError, EnforcementCell, Event, EventKind, Priority, Random, Reason, Reporter, RetryAfter,
     clock::{self, Nanos},
-    ranks::Rank,
+    ranks::{Rank, Ranks},
 };
 
 use crate::{
@@ -76,8 +76,8 @@ impl Shared {
         let mut separate = Self::new(self.algorithm, self.adjusting.quota());
         separate.adjusting = self.adjusting.separate();
         separate.levels = self.levels.separate();
-        let floors = self.door.with_ranks(|ranks| ranks.floors());
-        separate.door.with_ranks(|ranks| ranks.set_floors(floors));
+        let floors = self.door.with_ranks(Ranks::floors);
+        separate.door.rank_by(|ranks| ranks.set_floors(floors));
         separate.set_most_waiting(self.most_waiting());
         for class in Priority::ALL {
             separate.set_longest_wait(class, self.longest_wait(class));
@@ -117,7 +117,7 @@ impl Shared {
 
     /// Takes in what is seen of the service, and what that makes of the quota.
     pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
-        let waiting = self.door.with_ranks(|ranks| ranks.len());
+        let waiting = self.door.with_ranks(Ranks::len);
         let signals = Signals { queue: signals.queue.max(waiting), ..signals };
         let (change, quota) = self.adjusting.observe(signals, lag);
         self.apply(quota);

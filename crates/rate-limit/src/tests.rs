@@ -8,8 +8,9 @@ use std::{
 
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
-    BoxError, Deadline, Enforcement, Key, Priority, Random, Ratio, Reason, Rejected, RetryAfter,
-    Standings, clock, count, facts, ranks::Floors,
+    BoxError, Deadline, Enforcement, Facts, Key, Priority, Random, Ratio, Reason, Rejected,
+    RetryAfter, Standings, clock, count, facts,
+    ranks::{Floors, Ranks},
 };
 use tower_ballast_test::{Readiness, Scripted};
 
@@ -266,7 +267,7 @@ async fn floors_are_kept_by_a_layer_of_its_own() {
     assert_eq!(separate.handle().quota(), layer.handle().quota());
     layer.layer(Scripted::echo()).oneshot(0).await.unwrap();
     assert_eq!(separate.handle().standing().remaining, 1);
-    let floors = separate.layer(Scripted::echo()).shared.door.with_ranks(|ranks| ranks.floors());
+    let floors = separate.layer(Scripted::echo()).shared.door.with_ranks(Ranks::floors);
     assert_eq!(floors, Floors::none());
 }
 
@@ -435,6 +436,56 @@ async fn who_comes_back_at_its_moment_passes_before_newcomers() {
         service.clone().oneshot(7).await.unwrap();
         assert!(service.clone().oneshot(7).await.is_err(), "once");
     }
+}
+
+/// The class of a number below ten is its index, its cost is what is above.
+fn classed() -> impl Facts<u32> + Clone {
+    facts()
+        .priority_from(|number: &u32| Some(Priority::ALL[(*number % 10) as usize]))
+        .cost_from(|number: &u32| NonZeroU32::new(*number / 10 + 1).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_floors_reach_whoever_is_next_by_them() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .facts(classed())
+        .queue(10)
+        .longest_wait(Duration::MAX)
+        .floors(Floors::none().low(Ratio::percent::<50>()));
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let low = tokio::spawn(service.clone().oneshot(2));
+    let high: Vec<_> = (0..3).map(|_| tokio::spawn(service.clone().oneshot(0))).collect();
+    // Two of the high ones have passed, and the low one has earned the next turn.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(layer.handle().waiting(), 2);
+    layer.handle().set_floors(Floors::none());
+    for call in high {
+        tokio::time::timeout(SECOND * 2, call).await.unwrap().unwrap().unwrap();
+    }
+    low.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_makes_another_the_next_one_has_it_woken() {
+    let known = facts()
+        .key_from(|number: &u32| Some(Key::of(&(number % 10))))
+        .cost_from(|number: &u32| NonZeroU32::new(*number / 10 + 1).unwrap());
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()))
+        .facts(known)
+        .queue(10)
+        .longest_wait(Duration::MAX)
+        .newest_first(Priority::Medium, true);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(90).await.unwrap();
+    let mut calls = vec![call(&service, 1), call(&service, 2)];
+    assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
+    let other = tokio::spawn(calls.pop().unwrap());
+    tokio::task::yield_now().await;
+    // The newest of the first client costs more than what is left of its share.
+    let mut newest = call(&service, 51);
+    assert!(poll(&mut newest).is_pending());
+    tokio::time::timeout(SECOND * 2, other).await.unwrap().unwrap().unwrap();
 }
 
 fn recording(

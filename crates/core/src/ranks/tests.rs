@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Random, Ratio};
+use crate::{Key, Random, Ratio};
 
 const NOW: Nanos = Nanos::from_nanos(1);
 
@@ -251,4 +251,21 @@ proptest! {
             prop_assert_eq!(ranks.len() as usize, waiting.len());
         }
     }
+}
+
+#[test]
+fn who_leaves_tells_when_another_is_next_although_it_was_not_the_next_itself() {
+    let mut ranks = Ranks::new();
+    ranks.set_floors(Floors::none().low(Ratio::percent::<50>()));
+    let dear = ranks.join(rank(Priority::Low, 1, 10), NOW);
+    let cheap = ranks.join(rank(Priority::Low, 1, 1), NOW);
+    for _ in 0..2 {
+        let high = ranks.join(rank(Priority::High, 1, 1), NOW);
+        ranks.serve(high, NOW);
+    }
+    // The class has earned a turn for the cheap one, but not yet for the dear one before it.
+    let high = ranks.join(rank(Priority::High, 1, 1), NOW);
+    assert!(ranks.is_next(&high));
+    assert!(ranks.leave(dear));
+    assert!(ranks.is_next(&cheap));
 }
