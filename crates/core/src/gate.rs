@@ -158,10 +158,10 @@ impl Gate {
     /// Leaves the line.
     pub fn quit(&self, place: Place) {
         let mut locked = self.lock();
-        let was_next = locked.ranks.leave(place);
-        let next = if was_next { self.next_waker(&mut locked) } else { None };
+        let _ = locked.ranks.leave(place);
+        // It may have been woken for room that is now another's.
+        let next = self.next_waker(&mut locked);
         let idle = self.take_watchers(&mut locked);
-        self.unqueue_if_empty(&locked);
         drop(locked);
         wake(next);
         idle.into_iter().for_each(Waker::wake);
@@ -298,7 +298,14 @@ const fn inside(word: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::{
+        collections::VecDeque,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
+        task::Wake,
+    };
 
     use proptest::prelude::*;
 
@@ -430,6 +437,30 @@ mod tests {
         assert!(gate.with_ranks(|ranks| ranks.evict_newest(Priority::Medium)).is_none());
         assert_eq!(look(&gate, &mut place), Look::Evicted);
         assert!(place.is_none() && gate.waiting() == 0);
+    }
+
+    #[test]
+    fn who_was_woken_and_leaves_hands_on_also_when_another_became_the_next_one() {
+        let gate = Gate::new(1);
+        assert!(gate.try_enter());
+        let [mut first, mut second] = [(); 2].map(|()| Some(wait(&gate)));
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        assert_eq!(look(&gate, &mut first), Look::NotYet);
+        let waker = Waker::from(Arc::clone(&woken));
+        assert_eq!(gate.look(&mut second, Nanos::ZERO, &waker), Look::NotYet);
+        gate.exit(); // wakes the first
+        gate.with_ranks(|ranks| ranks.set_newest_first(Priority::Medium, true));
+        gate.quit(first.take().unwrap());
+        assert!(woken.0.load(SeqCst));
+        assert_eq!(look(&gate, &mut second), Look::Entered);
+    }
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
+        }
     }
 
     fn join(gate: &Gate, most: u32) -> Joined {
