@@ -46,7 +46,7 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     let patience = shared.longest_wait().min(due.since(now) / 2);
     let (mut evicted, mut refusal) = (None, Reason::QueueFull);
     let joined = shared.gate.join(rank, now, |ranks| {
-        if most > 0 && ranks.wait_of(&rank) > patience {
+        if most > 0 && !ranks.may_wait(&rank, patience) {
             refusal = Reason::WaitTooLong;
             return false;
         }

@@ -113,6 +113,21 @@ async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_slow_time_callers_wait_again() {
+    let layer = BulkheadLayer::new(1).queue(9).longest_wait(Duration::from_secs(100));
+    let service = layer.layer(service_fn(|millis: u32| async move {
+        tokio::time::sleep(Duration::from_millis(millis.into())).await;
+        Ok::<_, BoxError>(millis)
+    }));
+    let two = async |millis| {
+        tokio::join!(service.clone().oneshot(millis), service.clone().oneshot(millis))
+    };
+    assert!(two(10_000).await.1.is_ok());
+    layer.handle().set_longest_wait(Duration::from_secs(1));
+    assert!(two(10).await.1.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_raise_wakes_all_who_may_go() {
     let layer = BulkheadLayer::new(0).queue(10).longest_wait(Duration::MAX);
     for number in 0..5 {

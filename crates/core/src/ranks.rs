@@ -119,6 +119,15 @@ impl Ranks {
         class.pace.time_for(class.cost_ahead(rank.client, rank.cost))
     }
 
+    /// Whether a newcomer would foreseeably wait no longer than so long.
+    ///
+    /// One that is the first of its class may wait in any case. Only who waits finds out that it goes
+    /// faster now; if a slow time that has passed turned all away, nobody ever would.
+    #[must_use]
+    pub fn may_wait(&self, rank: &Rank, patience: Duration) -> bool {
+        self.len_of(rank.class) == 0 || self.wait_of(rank) <= patience
+    }
+
     /// Whether a newcomer may join where `most` of each class may wait.
     ///
     /// A client may take as many places as are free, and no more, so a greedy one fills half of

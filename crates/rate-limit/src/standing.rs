@@ -87,7 +87,7 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
             reason = if most == 0 { Reason::RateLimited } else { Reason::QueueFull };
             return false;
         }
-        ranks.wait_of(&rank) <= patience
+        ranks.may_wait(&rank, patience)
     });
     match joined {
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),

@@ -488,6 +488,22 @@ async fn a_newcomer_that_makes_another_the_next_one_has_it_woken() {
     tokio::time::timeout(SECOND * 2, other).await.unwrap().unwrap().unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_class_that_was_slow_once_may_wait_again() {
+    let layer = PriorityRateLimitLayer::new(Quota::per(SECOND * 5, count::<1>()))
+        .queue(10)
+        .longest_wait(SECOND * 10);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    service.clone().oneshot(1).await.unwrap();
+    layer.handle().set_quota(Quota::per_second(count::<10>()).burst(count::<1>()));
+    layer.handle().set_longest_wait(Priority::Medium, SECOND);
+    tokio::time::advance(SECOND * 100).await;
+    for number in 0..10 {
+        service.clone().oneshot(number).await.unwrap();
+    }
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {

@@ -269,3 +269,14 @@ fn who_leaves_tells_when_another_is_next_although_it_was_not_the_next_itself() {
     assert!(ranks.leave(dear));
     assert!(ranks.is_next(&cheap));
 }
+
+#[test]
+fn a_class_that_was_slow_once_is_not_foreseen_as_slow_for_ever() {
+    let mut ranks = Ranks::new();
+    let slow = ranks.join(Rank::default(), NOW);
+    ranks.serve(slow, NOW + Duration::from_secs(3600));
+    assert!(ranks.may_wait(&Rank::default(), Duration::from_secs(1)));
+    let first = ranks.join(Rank::default(), NOW);
+    assert!(!ranks.may_wait(&Rank::default(), Duration::from_secs(1)), "one at a time finds out");
+    let _ = ranks.leave(first);
+}
