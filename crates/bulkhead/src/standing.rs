@@ -29,8 +29,7 @@ pub(crate) struct Standing {
     shared: Arc<Shared>,
     place: Option<Place>,
     until: Nanos,
-    /// Why the wait ends then.
-    reason: Reason,
+    due: Nanos,
 }
 
 /// Lets a call stand in the queue as long as it may, or go after all.
@@ -58,10 +57,8 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     match joined {
         Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
         Joined::Waits(place) => {
-            let latest = now + shared.longest_wait();
-            let reason = if due <= latest { Reason::DeadlinePassed } else { Reason::QueueTimeout };
-            let (place, until) = (Some(place), latest.min(due));
-            Entry::Stand(Standing { shared: Arc::clone(shared), place, until, reason })
+            let until = (now + shared.longest_wait()).min(due);
+            Entry::Stand(Standing { shared: Arc::clone(shared), place: Some(place), until, due })
         }
         Joined::Full => Entry::Refused(refusal),
         Joined::Closed => Entry::Refused(Reason::BulkheadFull),
@@ -79,7 +76,12 @@ impl Standing {
         mut timer: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Permit, Reason>> {
-        match self.shared.gate.look(&mut self.place, clock::now(), cx.waker()) {
+        let now = clock::now();
+        // Before it is looked whether it is its turn: that may come late as well.
+        if now >= self.due {
+            return Poll::Ready(Err(Reason::DeadlinePassed));
+        }
+        match self.shared.gate.look(&mut self.place, now, cx.waker()) {
             Look::Entered => {
                 return Poll::Ready(Ok(Permit::entered(Arc::clone(&self.shared))));
             }
@@ -90,7 +92,8 @@ impl Standing {
             timer.set(Some(clock::sleep_until(self.until)));
         }
         ready!(timer.as_pin_mut().expect("set above").poll(cx));
-        Poll::Ready(Err(self.reason))
+        let is_due = self.until == self.due;
+        Poll::Ready(Err(if is_due { Reason::DeadlinePassed } else { Reason::QueueTimeout }))
     }
 }
 

@@ -113,6 +113,20 @@ async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_goes_in_after_its_deadline() {
+    let known = facts().deadline_from(|_: &u32| Some(Deadline::after(Duration::from_secs(1))));
+    let layer = BulkheadLayer::new(1).queue(9).longest_wait(Duration::MAX).facts(known);
+    let running = start(hanging(&layer));
+    let mut late = Box::pin(hanging(&layer).oneshot(2));
+    assert!(poll(&mut late).is_pending());
+    // The thread was busy: room and the deadline are seen at one time.
+    drop(running);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let Poll::Ready(outcome) = poll(&mut late) else { panic!("it went in") };
+    assert_eq!(reason(outcome), Reason::DeadlinePassed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_slow_time_callers_wait_again() {
     let layer = BulkheadLayer::new(1).queue(9).longest_wait(Duration::from_secs(100));
     let service = layer.layer(service_fn(|millis: u32| async move {

@@ -45,8 +45,8 @@ pub(crate) struct Standing {
     claim: Claim,
     since: Nanos,
     until: Nanos,
-    /// Why the wait ends then.
-    reason: Reason,
+    /// What starts later cannot end in time.
+    last_start: Nanos,
     /// What the timer is set to.
     alarm: Nanos,
 }
@@ -70,10 +70,11 @@ pub(crate) fn join(
 fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Claim) -> Entry {
     let now = claim.taken;
     let refused = |reason| Entry::Refused(Refusal { class: rank.class, reason, after: None });
-    let due = deadline.map_or(Nanos::MAX, Deadline::moment);
     // What starts later than this cannot end in time.
-    let last_start =
-        Nanos::from_nanos(due.as_nanos().saturating_sub(clock::nanos_in(shared.needs()).max(1)));
+    let last_start = deadline.map_or(Nanos::MAX, |deadline| {
+        let needs = clock::nanos_in(shared.needs()).max(1);
+        Nanos::from_nanos(deadline.moment().as_nanos().saturating_sub(needs))
+    });
     if last_start < now {
         return refused(Reason::DeadlinePassed);
     }
@@ -93,21 +94,16 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),
         Joined::Refused(earliest) => Entry::Refused(shared.slot(&rank, now, earliest, reason)),
         Joined::Never => Entry::Refused(Shared::never(rank.class)),
-        Joined::Waits(place) => {
-            let latest = now + longest;
-            let reason =
-                if last_start <= latest { Reason::DeadlinePassed } else { Reason::QueueTimeout };
-            Entry::Stand(Standing {
-                shared: Arc::clone(shared),
-                place: Some(place),
-                rank,
-                claim,
-                since: now,
-                until: latest.min(last_start),
-                reason,
-                alarm: Nanos::ZERO,
-            })
-        }
+        Joined::Waits(place) => Entry::Stand(Standing {
+            shared: Arc::clone(shared),
+            place: Some(place),
+            rank,
+            claim,
+            since: now,
+            until: (now + longest).min(last_start),
+            last_start,
+            alarm: Nanos::ZERO,
+        }),
     }
 }
 
@@ -118,14 +114,12 @@ impl Standing {
 
     /// Why it waits no longer, and when it could come back: at `opens` if that is known.
     fn over(&self, now: Nanos, opens: Option<Nanos>) -> Refusal {
-        let Self { shared, rank, reason, .. } = self;
-        match reason {
-            Reason::QueueTimeout => {
-                let earliest = opens.unwrap_or_else(|| shared.door.next_turn(rank, now));
-                shared.slot(rank, now, earliest, *reason)
-            }
-            _ => Refusal { class: rank.class, reason: *reason, after: None },
+        let Self { shared, rank, until, last_start, .. } = self;
+        if until.max(&now) >= last_start {
+            return Refusal { class: rank.class, reason: Reason::DeadlinePassed, after: None };
         }
+        let earliest = opens.unwrap_or_else(|| shared.door.next_turn(rank, now));
+        shared.slot(rank, now, earliest, Reason::QueueTimeout)
     }
 
     /// What the request takes, when it is its turn; or why it waits no longer.
@@ -136,6 +130,10 @@ impl Standing {
     ) -> Poll<Result<Unspent, Refusal>> {
         loop {
             let now = clock::now();
+            // Before it is looked whether it is its turn: that may come late as well.
+            if now > self.last_start {
+                return Poll::Ready(Err(self.over(now, None)));
+            }
             let next = match self.shared.door.look(&mut self.place, now, cx.waker()) {
                 Look::Passed => {
                     let waited = clock::nanos_in(now.since(self.since));

@@ -504,6 +504,34 @@ async fn a_class_that_was_slow_once_may_wait_again() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_takes_a_turn_after_its_deadline() {
+    let known = facts().deadline_from(|_: &u32| Some(Deadline::after(SECOND)));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .facts(known)
+        .queue(10)
+        .longest_wait(Duration::MAX);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let mut late = call(&service, 1);
+    assert!(poll(&mut late).is_pending());
+    // The thread was busy: the turn and the deadline are seen at one time.
+    tokio::time::advance(SECOND * 2).await;
+    let Poll::Ready(outcome) = poll(&mut late) else { panic!("it waits on") };
+    assert_eq!(reason(outcome), Reason::DeadlinePassed);
+    assert_eq!(layer.handle().standing().remaining, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_deadline_misses_none_whatever_it_needs() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .queue(10)
+        .needs(Duration::MAX);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    service.clone().oneshot(1).await.unwrap();
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
