@@ -70,8 +70,13 @@ impl Door {
     }
 
     /// Passes if it is the next whose turn it is, or takes a place in line if it `may` by those who
-    /// stand there.
-    pub(crate) fn join(&self, rank: Rank, now: Nanos, may: impl FnOnce(&Ranks) -> bool) -> Joined {
+    /// stand there; or, if nobody does, by when the gate opens.
+    pub(crate) fn join(
+        &self,
+        rank: Rank,
+        now: Nanos,
+        may: impl FnOnce(&Ranks, Option<Nanos>) -> bool,
+    ) -> Joined {
         let mut ranks = self.lock();
         let mut opens = None;
         if ranks.is_empty() {
@@ -81,7 +86,7 @@ impl Door {
                 Err(Later::At(moment)) => opens = Some(moment),
             }
         }
-        if !may(&ranks) {
+        if !may(&ranks, opens) {
             return Joined::Refused(opens.unwrap_or_else(|| self.turn_of(&rank, &ranks, now)));
         }
         let before = ranks.turn();

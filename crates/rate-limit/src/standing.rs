@@ -81,14 +81,14 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
     // Without enforcement nobody waits: the question is only whether it would pass.
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
     let longest = shared.longest_wait(rank.class);
-    let patience = longest.min(last_start.since(now) / 2);
+    let half = last_start.since(now) / 2;
     let mut reason = Reason::RateLimited;
-    let joined = shared.door.join(rank, now, |ranks| {
+    let joined = shared.door.join(rank, now, |ranks, opens| {
         if !ranks.has_room(&rank, most) {
             reason = if most == 0 { Reason::RateLimited } else { Reason::QueueFull };
             return false;
         }
-        ranks.may_wait(&rank, patience)
+        opens.is_none_or(|opens| opens <= now + half) && ranks.may_wait(&rank, longest.min(half))
     });
     match joined {
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),

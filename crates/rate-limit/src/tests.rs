@@ -532,6 +532,16 @@ async fn who_has_no_deadline_misses_none_whatever_it_needs() {
     service.clone().oneshot(1).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_only_one_that_waits_is_also_refused_if_it_would_be_for_too_long() {
+    let known = facts().deadline_from(|_: &u32| Some(Deadline::after(SECOND * 3 / 2)));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>())).facts(known).queue(10);
+    let (service, began) = (layer.layer(Scripted::echo()), clock::now());
+    service.clone().oneshot(0).await.unwrap();
+    assert_eq!(reason(service.clone().oneshot(1).await), Reason::RateLimited);
+    assert_eq!(clock::now(), began);
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
