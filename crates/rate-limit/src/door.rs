@@ -85,6 +85,9 @@ impl Door {
                 Err(Later::Never) => return Joined::Never,
                 Err(Later::At(moment)) => opens = Some(moment),
             }
+        } else if !self.gate.admits(rank.cost) {
+            // In line it would cost its class their turns: shares are as large as the largest request.
+            return Joined::Never;
         }
         if !may(&ranks, opens) {
             return Joined::Refused(opens.unwrap_or_else(|| self.turn_of(&rank, &ranks, now)));

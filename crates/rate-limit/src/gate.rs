@@ -209,6 +209,11 @@ impl Gate {
         *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether so much could ever pass, by the present quota.
+    pub(crate) fn admits(&self, cost: u32) -> bool {
+        self.rule().admits(cost)
+    }
+
     fn rule(&self) -> &dyn Rule {
         match &self.kind {
             Kind::Gcra(gcra) => gcra,

@@ -542,6 +542,23 @@ async fn the_only_one_that_waits_is_also_refused_if_it_would_be_for_too_long() {
     assert_eq!(clock::now(), began);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_more_than_ever_passes_is_refused_also_when_others_wait() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()))
+        .facts(classed())
+        .queue(10)
+        .longest_wait(Duration::MAX);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(91).await.unwrap();
+    let mut waits = call(&service, 91);
+    assert!(poll(&mut waits).is_pending());
+    let mut absurd = call(&service, u32::MAX / 10 * 10 + 1);
+    let Poll::Ready(outcome) = poll(&mut absurd) else { panic!("it waits for nothing") };
+    let error = outcome.unwrap_err();
+    let rejected = Rejected::find(&*error).unwrap();
+    assert_eq!((rejected.reason(), rejected.after()), (Reason::RateLimited, None));
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {

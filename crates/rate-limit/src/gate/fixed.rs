@@ -89,6 +89,10 @@ impl Rule for Fixed {
             full_at,
         }
     }
+
+    fn admits(&self, cost: u32) -> bool {
+        u64::from(cost) <= terms(self.0.read().1).limit()
+    }
 }
 
 /// When so much may pass, and the position after it; nothing if it never may.

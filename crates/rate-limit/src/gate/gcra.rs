@@ -99,6 +99,11 @@ impl Rule for Gcra {
             full_at: now.max(Nanos::from_nanos(arrival)),
         }
     }
+
+    fn admits(&self, cost: u32) -> bool {
+        let (arrival, settings) = self.arrival.read();
+        self.slot(arrival, settings, 0, cost).is_some()
+    }
 }
 
 /// Interval and burst; what is closed keeps the interval that it had, by which debts are counted.

@@ -17,6 +17,8 @@ pub(super) trait Rule: Debug + Send + Sync {
     fn charge(&self, now: Nanos, cost: u32);
     fn configure(&self, now: Nanos, quota: Quota);
     fn standing(&self, now: Nanos) -> Standing;
+    /// Whether so much could ever pass.
+    fn admits(&self, cost: u32) -> bool;
 }
 
 /// An algorithm as such: moments are nanoseconds that never go back, and it is alone.
@@ -94,5 +96,9 @@ impl<B: Brain> Rule for Locked<B> {
 
     fn standing(&self, now: Nanos) -> Standing {
         self.at(now, |brain, now| brain.standing(now))
+    }
+
+    fn admits(&self, cost: u32) -> bool {
+        self.at(Nanos::ZERO, |brain, now| brain.slot(now, cost).is_some())
     }
 }

@@ -145,6 +145,24 @@ proptest! {
     }
 
     #[test]
+    fn it_is_known_beforehand_what_can_never_pass(
+        algorithm in algorithms(),
+        quota in prop_oneof![9 => quotas(), 1 => Just(Quota::CLOSED)],
+        calls in calls(),
+        cost in prop_oneof![9 => 0..40_u32, 1 => Just(u32::MAX)],
+    ) {
+        let (gate, mut now) = (Gate::new(algorithm, quota), START);
+        for (pause, cost) in calls {
+            now = now + nanos(pause);
+            let _ = gate.take(now, cost);
+        }
+        let left = gate.standing(now).remaining;
+        let admits = gate.admits(cost);
+        prop_assert_eq!(gate.standing(now).remaining, left, "a question takes nothing");
+        prop_assert_eq!(admits, gate.take(now, cost) != Err(Later::Never));
+    }
+
+    #[test]
     fn what_is_owed_is_waited_for(
         algorithm in prop::sample::select(&ALL[..3]),
         quota in quotas(),
