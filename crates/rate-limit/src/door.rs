@@ -49,8 +49,8 @@ pub(crate) enum Look {
     Passed,
     /// It is the next one, and the gate opens for it then.
     Opens(Nanos),
-    /// It is woken when it is the next one.
-    NotNext,
+    /// It is woken when it is the next one, or when a closed gate opens.
+    NotYet,
     /// What it asks for is more than ever passes at once.
     Never,
 }
@@ -115,9 +115,16 @@ impl Door {
         let at = place.as_ref().expect("a caller looks only while it stands in line");
         if !ranks.is_next(at) {
             ranks.park(at, waker);
-            return Look::NotNext;
+            return Look::NotYet;
         }
         match self.gate.take(now, ranks.cost(at)) {
+            // What is closed may be opened, and then the next one is told.
+            Err(Later::Never)
+                if self.gate.quota().is_closed() || self.gate.admits(ranks.cost(at)) =>
+            {
+                ranks.park(at, waker);
+                return Look::NotYet;
+            }
             Err(Later::Never) => return Look::Never,
             Err(Later::At(moment)) => {
                 ranks.park(at, waker);

@@ -197,6 +197,9 @@ impl Shared {
     }
 
     pub(crate) fn slot(&self, rank: &Rank, now: Nanos, earliest: Nanos, reason: Reason) -> Refusal {
+        if earliest == Nanos::MAX {
+            return Refusal { class: rank.class, reason, after: None };
+        }
         let cost = self.door.gate.quota().interval().saturating_mul(rank.cost);
         let after = self.slots.next(now, earliest, cost);
         if let (Some(client), true) = (rank.client, after.reserved) {

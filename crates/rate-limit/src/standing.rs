@@ -142,7 +142,7 @@ impl Standing {
                     return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }
                 Look::Never => return Poll::Ready(Err(Shared::never(self.rank.class))),
-                Look::NotNext => self.until,
+                Look::NotYet => self.until,
                 // It would not pass before its end: its place is better another's.
                 Look::Opens(moment) if moment > self.until => {
                     return Poll::Ready(Err(self.over(now, Some(moment))));

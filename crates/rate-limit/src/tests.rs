@@ -559,6 +559,39 @@ async fn who_asks_for_more_than_ever_passes_is_refused_also_when_others_wait() {
     assert_eq!((rejected.reason(), rejected.after()), (Reason::RateLimited, None));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_goes_on_waiting_while_the_quota_is_closed() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .queue(10)
+        .longest_wait(SECOND * 10);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let waits: Vec<_> = (1..=2).map(|n| tokio::spawn(service.clone().oneshot(n))).collect();
+    tokio::task::yield_now().await;
+    layer.handle().set_quota(Quota::CLOSED);
+    tokio::time::sleep(SECOND * 5).await;
+    assert_eq!(layer.handle().waiting(), 2);
+    let error = service.clone().oneshot(3).await.unwrap_err();
+    assert_eq!(Rejected::find(&*error).unwrap().after(), None, "nobody knows when");
+    layer.handle().set_quota(Quota::per_second(count::<1>()));
+    for call in waits {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_a_moment_while_the_quota_is_closed() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>())).queue(10);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let waits = tokio::spawn(service.clone().oneshot(1));
+    tokio::task::yield_now().await;
+    layer.handle().set_quota(Quota::CLOSED);
+    let error = waits.await.unwrap().unwrap_err();
+    let rejected = Rejected::find(&*error).unwrap();
+    assert_eq!((rejected.reason(), rejected.after()), (Reason::QueueTimeout, None));
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
