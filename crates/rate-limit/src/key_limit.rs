@@ -142,7 +142,14 @@ impl KeyLimit {
 
     #[inline]
     fn pace_of(&self, key: Key) -> Pace {
-        if self.is_uniform.load(Relaxed) { self.usual.pace() } else { pace(self.quota_of(key)) }
+        if self.is_uniform.load(Relaxed) {
+            return self.usual.pace();
+        }
+        let quota = self.quota_of(key);
+        if quota.is_closed() {
+            return Pace::new(self.usual.interval(), 0);
+        }
+        Pace::new(quota.interval(), quota.burst_size())
     }
 
     fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
@@ -150,12 +157,8 @@ impl KeyLimit {
     }
 }
 
-fn pace(quota: Quota) -> Pace {
-    Pace::new(quota.interval(), quota.burst_size())
-}
-
 /// The quota of most keys, read without a lock. Who reads while it changes may see half of each for
-/// that one time.
+/// that one time. While it is closed the interval stays, by which debts are counted.
 #[derive(Debug)]
 struct Usual {
     interval: AtomicU64,
@@ -170,13 +173,19 @@ impl Usual {
     }
 
     fn set(&self, quota: Quota) {
-        self.interval.store(clock::nanos_in(quota.interval()), Relaxed);
+        if !quota.is_closed() {
+            self.interval.store(clock::nanos_in(quota.interval()), Relaxed);
+        }
         self.burst.store(quota.burst_size(), Relaxed);
     }
 
     #[inline]
     fn pace(&self) -> Pace {
-        let interval = Duration::from_nanos(self.interval.load(Relaxed));
-        Pace::new(interval, self.burst.load(Relaxed))
+        Pace::new(self.interval(), self.burst.load(Relaxed))
+    }
+
+    #[inline]
+    fn interval(&self) -> Duration {
+        Duration::from_nanos(self.interval.load(Relaxed))
     }
 }

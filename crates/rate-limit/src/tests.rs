@@ -592,6 +592,38 @@ async fn nobody_is_told_a_moment_while_the_quota_is_closed() {
     assert_eq!((rejected.reason(), rejected.after()), (Reason::QueueTimeout, None));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_while_a_key_is_closed_does_not_close_it_for_ever() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .per_key(KeyLimit::new(10, Quota::per_second(count::<10>())), |_: &u32| Some(Key::of("a")))
+        .settle(|_: Result<&u32, &BoxError>| Settlement::Cost(2));
+    let mut service = layer.layer(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
+    let answer = service.ready().await.unwrap().call(1);
+    layer.handle().set_exception(0, Key::of("a"), Some(Quota::CLOSED));
+    answer.await.unwrap();
+    layer.handle().set_exception(0, Key::of("a"), None);
+    tokio::time::advance(SECOND * 3600).await;
+    assert!(service.clone().oneshot(1).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_while_a_key_is_closed_wipes_out_no_debt() {
+    let quota = Quota::per_hour(count::<10>()).burst(count::<10>());
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .per_key(KeyLimit::new(10, quota), |_: &u32| Some(Key::of("a")))
+        .settle(|_: Result<&u32, &BoxError>| Settlement::Refund);
+    let mut service = layer.layer(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
+    let mut answers: Vec<_> = (0..10).map(|n| service.call(n)).collect();
+    layer.handle().set_key_quota(0, Quota::CLOSED);
+    answers.pop().unwrap().await.unwrap();
+    layer.handle().set_key_quota(0, quota);
+    let mut left = None;
+    layer.handle().each(Some(Key::of("a")), &mut |standing| {
+        left = left.or((standing.policy == "key").then_some(standing.remaining));
+    });
+    assert_eq!(left, Some(1));
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
