@@ -93,6 +93,14 @@ impl Ranks {
         self.classes[class.index()].newest_first = newest_first;
     }
 
+    /// Takes over how others are ranked, but nobody of those who wait.
+    pub fn rank_as(&mut self, others: &Self) {
+        self.credits.floors = others.floors();
+        for (class, other) in self.classes.iter_mut().zip(&others.classes) {
+            class.newest_first = other.newest_first;
+        }
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> u32 {

@@ -76,8 +76,9 @@ impl Shared {
         let mut separate = Self::new(self.algorithm, self.adjusting.quota());
         separate.adjusting = self.adjusting.separate();
         separate.levels = self.levels.separate();
-        let floors = self.door.with_ranks(Ranks::floors);
-        separate.door.rank_by(|ranks| ranks.set_floors(floors));
+        self.door.with_ranks(|ranks| {
+            separate.door.rank_by(|separate| separate.rank_as(ranks));
+        });
         separate.set_most_waiting(self.most_waiting());
         for class in Priority::ALL {
             separate.set_longest_wait(class, self.longest_wait(class));

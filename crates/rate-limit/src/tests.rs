@@ -624,6 +624,22 @@ async fn what_is_given_back_while_a_key_is_closed_wipes_out_no_debt() {
     assert_eq!(left, Some(1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_its_own_serves_the_newest_first_if_the_other_does() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .queue(9)
+        .longest_wait(Duration::MAX)
+        .newest_first(Priority::Medium, true);
+    for layer in [layer.clone().separate(), layer.fork()] {
+        let service = layer.layer(Scripted::echo());
+        service.clone().oneshot(0).await.unwrap();
+        let (mut old, mut new) = (call(&service, 1), call(&service, 2));
+        assert!(poll(&mut old).is_pending() && poll(&mut new).is_pending());
+        tokio::time::advance(SECOND * 3 / 2).await;
+        assert!(poll(&mut old).is_pending() && poll(&mut new).is_ready());
+    }
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
