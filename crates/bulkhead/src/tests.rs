@@ -294,6 +294,30 @@ async fn who_waits_for_readiness_goes_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shadow_refuses_nobody_that_waits_for_readiness() {
+    let (inner, second) = (Scripted::echo(), Duration::from_secs(1));
+    inner.script().always_ready(Readiness::held());
+    let known = facts().deadline_from(move |_: &u32| Some(Deadline::after(second)));
+    let layer = BulkheadLayer::new(5).queue(5).facts(known).enforcement(Enforcement::Shadow);
+    let mut call = Box::pin(over(&layer, inner).oneshot(7));
+    assert!(poll(&mut call).is_pending());
+    tokio::time::advance(second * 2).await;
+    assert!(poll(&mut call).is_pending());
+    let statistics = layer.handle().statistics();
+    assert_eq!((statistics.deadline_passed, statistics.in_flight), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_let_go_when_refusals_are_carried_out_no_more() {
+    let layer = BulkheadLayer::new(0).queue(5);
+    let waits = tokio::spawn(over(&layer, Scripted::echo()).oneshot(7));
+    tokio::task::yield_now().await;
+    layer.handle().set_enforcement(Enforcement::Shadow);
+    assert_eq!(waits.await.unwrap().unwrap(), 7);
+    assert_eq!(layer.handle().statistics().queue_timeout, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_bulkhead_drains() {
     let layer = BulkheadLayer::new(1).queue(5);
     let (handle, service) = (layer.handle(), hanging(&layer));

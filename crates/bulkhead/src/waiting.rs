@@ -95,8 +95,12 @@ where
                             State::readying(slow, Some(permit))
                         }
                         Err(reason) => {
-                            let rejected = standing.shared().refuse(reason);
-                            State::Calling { response: ResponseFuture::rejected(rejected) }
+                            if let Some(rejected) = standing.shared().reject(reason) {
+                                State::Failed { error: Some(rejected) }
+                            } else {
+                                let slow = slow.take().expect("kept until the caller's turn");
+                                State::readying(slow, None)
+                            }
                         }
                     }
                 }
@@ -116,11 +120,14 @@ where
                             State::Calling { response: ResponseFuture::calling(response, permit) }
                         }
                         Poll::Pending => {
-                            let Some(permit) = permit else { return Poll::Pending };
-                            let reason = ready!(patience.poll_end(permit, waiting.deadline, cx));
-                            permit.shared().found_unready();
-                            let rejected = permit.shared().refuse(reason);
-                            State::Calling { response: ResponseFuture::rejected(rejected) }
+                            let Some(held) = &*permit else { return Poll::Pending };
+                            let reason = ready!(patience.poll_end(held, waiting.deadline, cx));
+                            held.shared().found_unready();
+                            let Some(rejected) = held.shared().reject(reason) else {
+                                *permit = None;
+                                return Poll::Pending;
+                            };
+                            State::Failed { error: Some(rejected) }
                         }
                     }
                 }

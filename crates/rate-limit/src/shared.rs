@@ -221,13 +221,6 @@ impl Shared {
         None
     }
 
-    /// Refuses one that has waited; nobody waits unless refusals are carried out.
-    #[cold]
-    pub(crate) fn give_up(&self, Refusal { class, reason, after }: Refusal) -> BoxError {
-        self.counts.refuse(class, reason);
-        self.reporter.reject(reason, after)
-    }
-
     /// Brings what was taken to what the request has cost.
     pub(crate) fn settle(&self, claim: &Claim, settlement: Settlement) {
         let (gate, now) = (&self.door.gate, clock::now());

@@ -108,8 +108,9 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
 }
 
 impl Standing {
-    pub(crate) fn refuse(&self, refusal: Refusal) -> BoxError {
-        self.shared.give_up(refusal)
+    /// The rejection, unless refusals are carried out no more.
+    pub(crate) fn refuse(&self, refusal: Refusal) -> Option<BoxError> {
+        self.shared.reject(refusal)
     }
 
     /// Why it waits no longer, and when it could come back: at `opens` if that is known.
@@ -180,10 +181,11 @@ impl Unspent {
         Self { shared: Some(Arc::clone(shared)), rank, claim }
     }
 
-    /// Refuses although it was the request's turn; what it took is given back.
+    /// Refuses although it was the request's turn, unless that is only reported; what it took is
+    /// given back.
     pub(crate) fn refuse(&self, reason: Reason) -> Option<BoxError> {
         let refusal = Refusal { class: self.rank.class, reason, after: None };
-        Some(self.shared.as_ref()?.give_up(refusal))
+        self.shared.as_ref()?.reject(refusal)
     }
 
     /// The request is sent: what it took is spent, and settled if that is wanted.

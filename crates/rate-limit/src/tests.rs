@@ -640,6 +640,36 @@ async fn a_layer_of_its_own_serves_the_newest_first_if_the_other_does() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn shadow_refuses_nobody_that_waits_for_readiness() {
+    let known = facts().deadline_from(|_: &u32| Some(Deadline::after(SECOND)));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()))
+        .facts(known)
+        .enforcement(Enforcement::Shadow)
+        .queue(9);
+    let scripted = Scripted::echo();
+    scripted.script().always_ready(Readiness::held());
+    let mut call = call(&layer.layer(scripted), 1);
+    assert!(poll(&mut call).is_pending());
+    tokio::time::advance(SECOND * 2).await;
+    assert!(poll(&mut call).is_pending());
+    let statistics = layer.handle().statistics().of(Priority::Medium);
+    assert_eq!((statistics.deadline_passed, layer.handle().standing().remaining), (1, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_let_go_when_refusals_are_carried_out_no_more() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>())).queue(9);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let waits = tokio::spawn(service.clone().oneshot(1));
+    tokio::task::yield_now().await;
+    layer.handle().set_quota(Quota::CLOSED);
+    layer.handle().set_enforcement(Enforcement::Shadow);
+    assert_eq!(waits.await.unwrap().unwrap(), 1);
+    assert_eq!(layer.handle().statistics().of(Priority::Medium).queue_timeout, 1);
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {

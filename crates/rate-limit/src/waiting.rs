@@ -87,10 +87,12 @@ where
                             unspent: Some(unspent),
                             timer: None,
                         },
-                        Err(refusal) => {
-                            let rejected = standing.refuse(refusal);
-                            State::Calling { response: ResponseFuture::rejected(rejected) }
-                        }
+                        Err(refusal) => match standing.refuse(refusal) {
+                            Some(rejected) => State::Failed { error: Some(rejected) },
+                            None => {
+                                State::Readying { slow: slow.take(), unspent: None, timer: None }
+                            }
+                        },
                     }
                 }
                 StateProj::Readying { slow, unspent, timer } => {
@@ -110,12 +112,16 @@ where
                             State::Calling { response }
                         }
                         Poll::Pending => {
-                            let (Some(unspent), Some(deadline)) = (unspent, waiting.deadline)
+                            let (Some(waits), Some(deadline)) = (&*unspent, waiting.deadline)
                             else {
                                 return Poll::Pending;
                             };
                             ready!(poll_until(timer, deadline, cx));
-                            State::Failed { error: unspent.refuse(Reason::DeadlinePassed) }
+                            let Some(rejected) = waits.refuse(Reason::DeadlinePassed) else {
+                                *unspent = None;
+                                return Poll::Pending;
+                            };
+                            State::Failed { error: Some(rejected) }
                         }
                     }
                 }
