@@ -82,7 +82,7 @@
 //! moment, without jitter and without spending its budget; over HTTP, `Retry-After` and `retry-after-ms` tell it. A
 //! crowd that was refused in one moment so comes back in the order and at the pace in which it can be served.
 //! Whose key the facts know passes at its moment also when newcomers were quicker: it is charged to the limit, for a
-//! tenth of the rate at the most, and nothing is held back for those who do not come.
+//! tenth of the rate at the most and, after a rest, a burst, and nothing is held back for those who do not come.
 //! Beyond the horizon the hint is no promise, and jitter is added to it.
 //!
 //! # Defaults

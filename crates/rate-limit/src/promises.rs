@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -21,14 +22,14 @@ const MOST: usize = 4096;
 /// Timers and clocks are not exact: a client may be so much early, and so much late.
 const EARLY: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_secs(1);
-/// The share of the rate that is kept for those who come back.
-const SHARE: f64 = 0.1;
+/// One part in so many of the rate is kept for those who come back.
+const SHARE: u32 = 10;
 
 /// The moments that clients were promised, one for each.
 ///
 /// Who comes at its moment passes, also when newcomers have taken what was there: it is charged, and
-/// they wait the longer for it. That goes for a tenth of the rate at the most. Nothing is held back
-/// for a promise before, so one that is not claimed costs nothing.
+/// they wait the longer for it. That goes for a tenth of the rate at the most, and after a rest for a
+/// burst. Nothing is held back for a promise before, so one that is not claimed costs nothing.
 #[derive(Debug)]
 pub(crate) struct Promises {
     moments: Mutex<HashMap<Key, Nanos>>,
@@ -42,12 +43,12 @@ impl Promises {
         Self {
             moments: Mutex::default(),
             any: AtomicBool::new(false),
-            share: Gate::new(Algorithm::Gcra, quota.scaled(SHARE)),
+            share: Gate::new(Algorithm::Gcra, share_of(quota)),
         }
     }
 
     pub(crate) fn configure(&self, now: Nanos, quota: Quota) {
-        self.share.configure(now, quota.scaled(SHARE));
+        self.share.configure(now, share_of(quota));
     }
 
     /// Remembers a promise, in place of an earlier one to the same client. When too many are
@@ -76,6 +77,15 @@ impl Promises {
         moments.remove(&client);
         self.any.store(!moments.is_empty(), Relaxed);
         now <= moment + LATE && self.share.take(now, cost).is_ok()
+    }
+}
+
+/// As many at once, in ten times the time: of a low count there is no tenth.
+fn share_of(quota: Quota) -> Quota {
+    let (period, burst) = (quota.period().saturating_mul(SHARE), quota.burst_size());
+    match (NonZeroU32::new(quota.count()), NonZeroU32::new(burst)) {
+        (Some(count), Some(burst)) => Quota::per(period, count).burst(burst),
+        _ => Quota::CLOSED,
     }
 }
 
@@ -113,6 +123,23 @@ mod tests {
             })
             .count();
         assert_eq!(kept, 10);
+    }
+
+    #[test]
+    fn a_tenth_of_a_low_rate_is_no_more_than_a_tenth() {
+        for most in [1, 5, 10, 19] {
+            let quota = Quota::try_new("quota", most, Duration::from_secs(1)).unwrap();
+            let promises = Promises::new(quota.burst(count::<1>()));
+            let kept = (0..60_000_u32)
+                .filter(|millis| {
+                    let (client, now) =
+                        (Key::of(millis), NOW + Duration::from_millis((*millis).into()));
+                    promises.make(client, now, now);
+                    promises.claim(client, now, 1)
+                })
+                .count();
+            assert!(kept <= most as usize * 6 + 1, "{kept} of {most} a second in a minute");
+        }
     }
 
     #[test]
