@@ -270,7 +270,7 @@ impl Gate {
     }
 
     fn lock(&self) -> impl std::ops::DerefMut<Target = Locked> + '_ {
-        // Nothing of a user runs under this lock but clones of wakers; each change is whole.
+        // Nothing of a user runs under this lock but clones and drops of wakers; each change is whole.
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

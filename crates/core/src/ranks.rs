@@ -240,10 +240,8 @@ impl Ranks {
         match self.classes[class.index()].newest() {
             NONE => None,
             newest => {
-                self.take_out(newest, false);
-                let slot = self.slots.at(newest);
-                slot.evicted = true;
-                slot.waker.take()
+                self.slots.at(newest).evicted = true;
+                self.take_out(newest, false)
             }
         }
     }
@@ -287,11 +285,13 @@ impl Ranks {
         }
     }
 
-    fn take_out(&mut self, number: u32, served: bool) {
+    /// Its waker goes with it: that holds a task in memory, and the slot may be free for long.
+    fn take_out(&mut self, number: u32, served: bool) -> Option<Waker> {
         let class = self.slots.get(number).class.index();
         self.classes[class].take_out(&mut self.slots, number, served);
         if self.classes[class].len == 0 {
             self.credits.forfeit(class);
         }
+        self.slots.at(number).waker.take()
     }
 }

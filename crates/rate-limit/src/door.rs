@@ -192,7 +192,7 @@ impl Door {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ranks> {
-        // Nothing of a user runs under this lock but clones of wakers; each change is whole.
+        // Nothing of a user runs under this lock but clones and drops of wakers; each change is whole.
         self.ranks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc, task::Wake};
 
 use proptest::prelude::*;
 
@@ -279,4 +279,32 @@ fn a_class_that_was_slow_once_is_not_foreseen_as_slow_for_ever() {
     let first = ranks.join(Rank::default(), NOW);
     assert!(!ranks.may_wait(&Rank::default(), Duration::from_secs(1)), "one at a time finds out");
     let _ = ranks.leave(first);
+}
+
+#[test]
+fn who_has_left_keeps_nothing_of_its_waker() {
+    struct Task;
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+    let mut ranks = Ranks::new();
+    ranks.set_floors(Floors::none());
+    let task = Arc::new(Task);
+    let stays = ranks.join(Rank { class: Priority::Low, ..Rank::default() }, NOW);
+    let places: Vec<Place> = (0..100)
+        .map(|_| {
+            let place = ranks.join(Rank { class: Priority::High, ..Rank::default() }, NOW);
+            ranks.park(&place, &Waker::from(Arc::clone(&task)));
+            place
+        })
+        .collect();
+    for (number, place) in places.into_iter().enumerate() {
+        if number % 2 == 0 {
+            ranks.serve(place, NOW);
+        } else {
+            let _ = ranks.leave(place);
+        }
+    }
+    assert_eq!(Arc::strong_count(&task), 1, "tasks that are gone are kept in memory");
+    let _ = ranks.leave(stays);
 }
