@@ -211,7 +211,12 @@ impl Gate {
 
     /// Whether so much could ever pass, by the present quota.
     pub(crate) fn admits(&self, cost: u32) -> bool {
-        self.rule().admits(cost)
+        self.rule().when(Nanos::ZERO, cost).is_some()
+    }
+
+    /// When so much would pass, if nobody else came before. Nothing is taken.
+    pub(crate) fn when(&self, now: Nanos, cost: u32) -> Option<Nanos> {
+        self.rule().when(now, cost)
     }
 
     fn rule(&self) -> &dyn Rule {

@@ -10,7 +10,6 @@ use crate::{
     adjust::{Change, Signals},
     gate::Standing,
     shared::Shared,
-    slots::HORIZON,
     statistics::Statistics,
 };
 
@@ -157,18 +156,13 @@ impl PriorityRateLimitHandle {
     ///
     /// [`Reason::RateLimited`], with the moment that would be free, when that is later or never.
     pub fn try_reserve(&self, cost: NonZeroU32, within: Duration) -> Result<Reservation, Rejected> {
-        let now = clock::now();
-        if let Some(moment) = self.0.door.gate.reserve(now, cost.get(), within) {
+        let (now, gate) = (clock::now(), &self.0.door.gate);
+        if let Some(moment) = gate.reserve(now, cost.get(), within) {
             return Ok(Reservation::new(&self.0, moment, cost.get()));
         }
         let rejected = Rejected::new(Reason::RateLimited).layer(self.0.reporter.name());
-        // Looked at, and given back: so it is known when it would be.
-        let gate = &self.0.door.gate;
-        Err(match gate.reserve(now, cost.get(), HORIZON) {
-            Some(moment) => {
-                gate.give_back(moment, cost.get());
-                rejected.retry_after(RetryAfter::hint(moment.since(now)))
-            }
+        Err(match gate.when(now, cost.get()) {
+            Some(moment) => rejected.retry_after(RetryAfter::hint(moment.since(now))),
             None => rejected,
         })
     }

@@ -670,6 +670,25 @@ async fn who_waits_is_let_go_when_refusals_are_carried_out_no_more() {
     assert_eq!(layer.handle().statistics().of(Priority::Medium).queue_timeout, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refused_reservation_takes_nothing() {
+    let quota = Quota::per(SECOND * 10, count::<10>()).burst(count::<10>());
+    for algorithm in [
+        gate::Algorithm::Gcra,
+        gate::Algorithm::TokenBucket,
+        gate::Algorithm::FixedWindow,
+        gate::Algorithm::SlidingCounter,
+        gate::Algorithm::SlidingLog,
+    ] {
+        let handle = PriorityRateLimitLayer::with_algorithm(algorithm, quota).handle();
+        handle.try_reserve(count::<5>(), Duration::ZERO).unwrap().spend();
+        let before = handle.standing();
+        let refused = handle.try_reserve(count::<6>(), Duration::ZERO).unwrap_err();
+        assert!(refused.after().is_some());
+        assert_eq!(handle.standing(), before, "{algorithm:?}");
+    }
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {

@@ -90,8 +90,10 @@ impl Rule for Fixed {
         }
     }
 
-    fn admits(&self, cost: u32) -> bool {
-        u64::from(cost) <= terms(self.0.read().1).limit()
+    fn when(&self, now: Nanos, cost: u32) -> Option<Nanos> {
+        let (position, settings) = self.0.read();
+        let (slot, _) = slot(position, terms(settings), now.as_nanos(), cost)?;
+        Some(Nanos::from_nanos(slot))
     }
 }
 

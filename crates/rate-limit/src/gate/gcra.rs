@@ -100,9 +100,10 @@ impl Rule for Gcra {
         }
     }
 
-    fn admits(&self, cost: u32) -> bool {
+    fn when(&self, now: Nanos, cost: u32) -> Option<Nanos> {
         let (arrival, settings) = self.arrival.read();
-        self.slot(arrival, settings, 0, cost).is_some()
+        let (slot, _) = self.slot(arrival, settings, now.as_nanos(), cost)?;
+        Some(Nanos::from_nanos(slot))
     }
 }
 

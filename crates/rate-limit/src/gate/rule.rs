@@ -17,8 +17,8 @@ pub(super) trait Rule: Debug + Send + Sync {
     fn charge(&self, now: Nanos, cost: u32);
     fn configure(&self, now: Nanos, quota: Quota);
     fn standing(&self, now: Nanos) -> Standing;
-    /// Whether so much could ever pass.
-    fn admits(&self, cost: u32) -> bool;
+    /// When so much would pass, of which nothing is taken; nothing if it never would.
+    fn when(&self, now: Nanos, cost: u32) -> Option<Nanos>;
 }
 
 /// An algorithm as such: moments are nanoseconds that never go back, and it is alone.
@@ -98,7 +98,7 @@ impl<B: Brain> Rule for Locked<B> {
         self.at(now, |brain, now| brain.standing(now))
     }
 
-    fn admits(&self, cost: u32) -> bool {
-        self.at(Nanos::ZERO, |brain, now| brain.slot(now, cost).is_some())
+    fn when(&self, now: Nanos, cost: u32) -> Option<Nanos> {
+        self.at(now, |brain, now| brain.slot(now, cost)).map(Nanos::from_nanos)
     }
 }

@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn it_is_known_beforehand_what_can_never_pass(
+    fn it_is_known_beforehand_when_something_passes(
         algorithm in algorithms(),
         quota in prop_oneof![9 => quotas(), 1 => Just(Quota::CLOSED)],
         calls in calls(),
@@ -156,10 +156,15 @@ proptest! {
             now = now + nanos(pause);
             let _ = gate.take(now, cost);
         }
-        let left = gate.standing(now).remaining;
-        let admits = gate.admits(cost);
-        prop_assert_eq!(gate.standing(now).remaining, left, "a question takes nothing");
-        prop_assert_eq!(admits, gate.take(now, cost) != Err(Later::Never));
+        let (left, when) = (gate.standing(now), gate.when(now, cost));
+        prop_assert_eq!(gate.admits(cost), when.is_some());
+        prop_assert_eq!(gate.standing(now), left, "a question takes nothing");
+        let found = match gate.take(now, cost) {
+            Ok(()) => Some(now),
+            Err(Later::At(moment)) => Some(moment),
+            Err(Later::Never) => None,
+        };
+        prop_assert_eq!(when, found);
     }
 
     #[test]
