@@ -43,11 +43,12 @@ impl Adjusting {
         self.parts().quota
     }
 
-    /// Sets it, and says what that comes to now.
-    pub(crate) fn set_quota(&self, quota: Quota) -> Quota {
+    /// Sets it, and applies what that comes to now; under the lock, so that of two changes the same
+    /// one is last here and where it is applied.
+    pub(crate) fn set_quota<T>(&self, quota: Quota, apply: impl FnOnce(Quota) -> T) -> T {
         let mut parts = self.parts();
         parts.quota = quota;
-        parts.present()
+        apply(parts.present())
     }
 
     pub(crate) fn set_limits(&self, limits: Limits) {
@@ -60,11 +61,16 @@ impl Adjusting {
         self.parts().schedule = Some(schedule);
     }
 
-    /// Takes in what is seen; says how the multiplier changed and what the quota comes to.
-    pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> (Option<Change>, Quota) {
+    /// Takes in what is seen, says how the multiplier changed, and applies what the quota comes to.
+    pub(crate) fn observe<T>(
+        &self,
+        signals: Signals,
+        lag: Duration,
+        apply: impl FnOnce(Quota) -> T,
+    ) -> (Option<Change>, T) {
         let mut parts = self.parts();
         let change = parts.adjustment.observe(clock::now(), signals, lag);
-        (change, parts.present())
+        (change, apply(parts.present()))
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {

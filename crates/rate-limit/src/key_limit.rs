@@ -94,7 +94,8 @@ impl KeyLimit {
     }
 
     pub(crate) fn set_quota(&self, quota: Quota) {
-        self.rules().quota = quota;
+        let mut rules = self.rules();
+        rules.quota = quota;
         self.usual.set(quota);
     }
 

@@ -113,30 +113,38 @@ impl Shared {
     }
 
     pub(crate) fn set_quota(&self, quota: Quota) {
-        self.apply(self.adjusting.set_quota(quota));
+        let changed = self.adjusting.set_quota(quota, |present| self.apply(present));
+        self.tell_waiting(changed);
     }
 
     /// Takes in what is seen of the service, and what that makes of the quota.
     pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
         let waiting = self.door.with_ranks(Ranks::len);
         let signals = Signals { queue: signals.queue.max(waiting), ..signals };
-        let (change, quota) = self.adjusting.observe(signals, lag);
-        self.apply(quota);
+        let (change, changed) = self.adjusting.observe(signals, lag, |present| self.apply(present));
+        self.tell_waiting(changed);
         if let Some(change) = change {
             self.tell_settings(change.cause.as_str());
         }
         change
     }
 
-    fn apply(&self, quota: Quota) {
+    /// Says whether that changes anything.
+    fn apply(&self, quota: Quota) -> bool {
         if quota == self.door.gate.quota() {
-            return;
+            return false;
         }
         let now = clock::now();
         self.door.gate.configure(now, quota);
         self.promises.configure(now, quota);
-        // Who was told the old moment must not sleep until then.
-        self.door.stir();
+        true
+    }
+
+    /// Who was told the old moment must not sleep until then.
+    fn tell_waiting(&self, changed: bool) {
+        if changed {
+            self.door.stir();
+        }
     }
 
     /// Refuses a request that asks for more than ever passes.

@@ -1,8 +1,9 @@
 use std::{
     num::NonZeroU32,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Barrier, Mutex},
     task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -687,6 +688,23 @@ async fn a_refused_reservation_takes_nothing() {
         assert!(refused.after().is_some());
         assert_eq!(handle.standing(), before, "{algorithm:?}");
     }
+}
+
+#[test]
+fn of_two_changes_at_one_time_the_same_is_last_everywhere() {
+    let (handle, barrier) = (PriorityRateLimitLayer::new(Quota::CLOSED).handle(), Barrier::new(2));
+    let change = |count| {
+        for round in 0..5000 {
+            barrier.wait();
+            handle.set_quota(Quota::per_second(count));
+            barrier.wait();
+            assert_eq!(handle.present_quota(), handle.quota(), "in round {round}");
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| change(count::<10>()));
+        change(count::<20>());
+    });
 }
 
 fn recording(
