@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     num::NonZeroU32,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -22,6 +22,8 @@ const MOST: usize = 4096;
 /// Timers and clocks are not exact: a client may be so much early, and so much late.
 const EARLY: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_secs(1);
+/// A full memory is not searched again for so long.
+const PAUSE: Duration = Duration::from_millis(100);
 /// One part in so many of the rate is kept for those who come back.
 const SHARE: u32 = 10;
 
@@ -32,16 +34,23 @@ const SHARE: u32 = 10;
 /// burst. Nothing is held back for a promise before, so one that is not claimed costs nothing.
 #[derive(Debug)]
 pub(crate) struct Promises {
-    moments: Mutex<HashMap<Key, Nanos>>,
+    kept: Mutex<Kept>,
     /// Spares the lock while there are none.
     any: AtomicBool,
     share: Gate,
 }
 
+#[derive(Debug, Default)]
+struct Kept {
+    moments: HashMap<Key, Nanos>,
+    /// When those that have passed may be looked for again.
+    sweep: Nanos,
+}
+
 impl Promises {
     pub(crate) fn new(quota: Quota) -> Self {
         Self {
-            moments: Mutex::default(),
+            kept: Mutex::default(),
             any: AtomicBool::new(false),
             share: Gate::new(Algorithm::Gcra, share_of(quota)),
         }
@@ -54,9 +63,11 @@ impl Promises {
     /// Remembers a promise, in place of an earlier one to the same client. When too many are
     /// remembered, those that have passed are forgotten; if there are none, this one is not kept.
     pub(crate) fn make(&self, client: Key, moment: Nanos, now: Nanos) {
-        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-        if moments.len() >= MOST {
+        let mut kept = self.kept();
+        let Kept { moments, sweep } = &mut *kept;
+        if moments.len() >= MOST && now >= *sweep {
             moments.retain(|_, moment| *moment + LATE >= now);
+            *sweep = now + PAUSE;
         }
         if moments.len() < MOST || moments.contains_key(&client) {
             moments.insert(client, moment);
@@ -69,7 +80,7 @@ impl Promises {
         if !self.any.load(Relaxed) {
             return false;
         }
-        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        let moments = &mut self.kept().moments;
         let Some(moment) = moments.get(&client).copied() else { return false };
         if now + EARLY < moment {
             return false;
@@ -77,6 +88,10 @@ impl Promises {
         moments.remove(&client);
         self.any.store(!moments.is_empty(), Relaxed);
         now <= moment + LATE && self.share.take(now, cost).is_ok()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,13 +158,28 @@ mod tests {
     }
 
     #[test]
+    fn a_full_memory_is_searched_ten_times_a_second_and_not_for_each_refusal() {
+        let (promises, past) = (Promises::new(QUOTA), Nanos::from_nanos(9_050_000_000));
+        for client in 0..4096_u32 {
+            promises.make(Key::of(&client), past, NOW);
+        }
+        let is_kept = |client: &str, now| {
+            promises.make(Key::of(client), now, now);
+            promises.claim(Key::of(client), now, 1)
+        };
+        assert!(!is_kept("a", NOW), "it looks, and all of them still count");
+        assert!(!is_kept("b", NOW + Duration::from_millis(60)));
+        assert!(is_kept("c", NOW + Duration::from_millis(100)));
+    }
+
+    #[test]
     fn memory_is_bounded_and_what_has_passed_makes_room() {
         let promises = Promises::new(QUOTA);
         for client in 0..10_000_u32 {
             promises.make(Key::of(&client), NOW, NOW);
         }
-        assert_eq!(promises.moments.lock().unwrap().len(), MOST);
+        assert_eq!(promises.kept().moments.len(), MOST);
         promises.make(Key::of("new"), NOW, NOW + Duration::from_secs(5));
-        assert_eq!(promises.moments.lock().unwrap().len(), 1);
+        assert_eq!(promises.kept().moments.len(), 1);
     }
 }
