@@ -79,7 +79,8 @@ impl PriorityRateLimitHandle {
     }
 
     /// Changes how much may pass. What is left stays left, as far as the new burst holds it, and
-    /// who waits goes on waiting, by the new rate.
+    /// who waits goes on waiting, by the new rate. A [closed](Quota::CLOSED) one admits nobody: newcomers are
+    /// refused, and who waits does so until it is opened again or its wait ends.
     pub fn set_quota(&self, quota: Quota) {
         self.0.set_quota(quota);
         self.0.tell_settings("quota");

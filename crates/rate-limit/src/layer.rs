@@ -100,7 +100,8 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
         PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
     }
 
-    /// What a request has cost after all, by its outcome. Default: what its facts said before.
+    /// What a request has cost after all, by its outcome. Default: what its facts said before, and so it
+    /// stays if the caller goes away before there is an outcome.
     ///
     /// ```
     /// use tower_ballast_core::{count, facts};

@@ -66,7 +66,8 @@
 //! longer than half of what is left until its deadline, or than the
 //! [longest wait](PriorityRateLimitLayer::longest_wait) of its class, is refused at once rather than at the end.
 //! Who can no longer be served in time ([`needs`](PriorityRateLimitLayer::needs)) leaves the queue without
-//! taking a turn.
+//! taking a turn. Of a class of which nobody waits one may wait however long that has taken lately: by that one it is
+//! found out how long it takes now.
 //!
 //! # A limit that follows the load
 //!
@@ -77,13 +78,15 @@
 //!
 //! # When to come back
 //!
-//! Each refusal carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two carry the same
-//! moment: they are handed out at the rate of the limit, up to 30 seconds ahead. `RetryLayer` waits for exactly that
+//! Each refusal by the common limit carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two carry the
+//! same moment: they are handed out at the rate of the limit, up to 30 seconds ahead. `RetryLayer` waits for exactly that
 //! moment, without jitter and without spending its budget; over HTTP, `Retry-After` and `retry-after-ms` tell it. A
 //! crowd that was refused in one moment so comes back in the order and at the pace in which it can be served.
 //! Whose key the facts know passes at its moment also when newcomers were quicker: it is charged to the limit, for a
 //! tenth of the rate at the most and, after a rest, a burst, and nothing is held back for those who do not come.
-//! Beyond the horizon the hint is no promise, and jitter is added to it.
+//! Beyond the horizon the hint is no promise, and jitter is added to it. So it is with the moment at which a limit
+//! [by key](PriorityRateLimitLayer::per_key) is there again. What costs more than ever passes, came too late for its
+//! deadline, or is refused by a closed limit, is told no moment.
 //!
 //! # Defaults
 //!
@@ -97,14 +100,14 @@
 //! | cost | 1 |
 //! | enforcement | on |
 //!
-//! All settings change live through the [handle](PriorityRateLimitHandle), with what is left of the limit and who waits
-//! for it kept.
+//! The quota, the queue, the longest waits, the floors and the enforcement change live through the
+//! [handle](PriorityRateLimitHandle), with what is left of the limit and who waits for it kept.
 //!
 //! # Cost
 //!
 //! For a request that passes at once: a reading of the clock, a load and one atomic exchange, and nothing is
-//! allocated. A refusal is one box of at most 64 bytes. One that waits takes a lock twice or more and has a place
-//! in memory for as long.
+//! allocated. A refusal is one box of at most 64 bytes, and for a client that the facts know a place in a table that
+//! grows to 4096 at the most. One that waits takes a lock twice or more and has a place in memory for as long.
 
 pub mod adjust;
 mod adjusting;

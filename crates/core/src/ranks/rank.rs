@@ -16,7 +16,9 @@ pub struct Rank {
     pub class: Priority,
     /// Clients of one class take turns. Requests without one share a turn.
     pub client: Option<Key>,
-    /// How much it takes of what is waited for; at least 1.
+    /// How much it takes of what is waited for; at least 1. In each round a client gets as much as the
+    /// largest cost that has come while somebody of the class waited, so what is absurdly large should
+    /// not be let in line.
     pub cost: u32,
 }
 
