@@ -1,0 +1,1 @@
+//! A Tower layer that keeps the answers of a service by key.

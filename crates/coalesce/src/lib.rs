@@ -1,0 +1,1 @@
+//! A Tower layer that lets equal requests share one call.

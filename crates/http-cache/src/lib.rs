@@ -1,0 +1,1 @@
+//! An HTTP cache as a Tower layer.
