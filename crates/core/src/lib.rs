@@ -12,7 +12,7 @@
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`], [`Standing`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
-//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`keys`], [`Readiness`], [`Random`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`flights`], [`keys`], [`Readiness`], [`Random`] |
 //!
 //! # A verdict of one's own
 //!
@@ -37,6 +37,7 @@ mod discard;
 mod enforcement;
 mod event;
 mod facts;
+pub mod flights;
 pub mod gate;
 pub mod histogram;
 pub mod keys;

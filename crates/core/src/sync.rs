@@ -4,9 +4,9 @@
 //! plain `loom` is left alone, since tokio understands it as its own.
 
 #[cfg(ballast_loom)]
-pub(crate) use loom::sync::{Mutex, atomic};
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(ballast_loom))]
-pub(crate) use std::sync::{Mutex, atomic};
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 
 /// How many lines of cache a set of the key table has, and how many keys a line: few enough in models
 /// for them to end.

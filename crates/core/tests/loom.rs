@@ -6,6 +6,8 @@
 
 #![cfg(ballast_loom)]
 
+#[path = "loom/flights.rs"]
+mod flights;
 #[path = "loom/gate.rs"]
 mod gate;
 #[path = "loom/keys.rs"]

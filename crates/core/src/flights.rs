@@ -1,0 +1,265 @@
+//! Calls that several callers share: one for each key at a time.
+//!
+//! What asks for the same thing at the same time makes one call. The call belongs to the key and not to
+//! whoever came first: it is polled by one of those who wait for it, by another one when that one goes
+//! away, and dropped when the last one does.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher, Hash, RandomState},
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll},
+};
+
+use self::flight::Flight;
+use crate::sync::{Mutex, MutexGuard, stripes};
+
+mod flight;
+#[cfg(test)]
+mod tests;
+
+/// The calls that are shared at present, by key.
+///
+/// A call gives two things: `O` to the caller that began it, and `S`, which is cloned, to each of the
+/// others. Clones share one table. It holds as many keys as there are calls running, and allocates three
+/// times for a call and not at all for one that joins it, but for the memory of those who wait.
+///
+/// ```
+/// use tower_ballast_core::flights::{Boarding, Flights, Landed};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let flights = Flights::<&str, u32, String>::new();
+///
+/// let Boarding::First(start) = flights.board("answer") else { panic!("nobody was there") };
+/// let first = start.with(async { (42, "42, and by whom".to_owned()) });
+/// let Boarding::Joined(second) = flights.board("answer") else { panic!("it is on its way") };
+///
+/// assert_eq!(first.await, Landed::Led("42, and by whom".to_owned()));
+/// assert_eq!(second.await, Landed::Shared(42));
+/// # });
+/// ```
+pub struct Flights<K, S, O> {
+    table: Arc<Table<K, S, O>>,
+}
+
+struct Table<K, S, O> {
+    stripes: Box<[Stripe<K, S, O>]>,
+    hasher: RandomState,
+}
+
+type Stripe<K, S, O> = Mutex<HashMap<K, Arc<Flight<S, O>>>>;
+
+/// What a caller finds.
+#[must_use]
+pub enum Boarding<K: Eq + Hash, S, O> {
+    /// Nobody asks for it: the caller begins the call.
+    First(Start<K, S, O>),
+    /// The call runs, and the caller waits for it.
+    Joined(Seat<K, S, O>),
+}
+
+/// The right to begin a call, and the duty: whoever joins it waits for it.
+///
+/// When it is dropped, those who have joined are told that the call [failed](Landed::Failed).
+pub struct Start<K: Eq + Hash, S, O> {
+    seat: Seat<K, S, O>,
+}
+
+/// A caller's place in a shared call, a future that gives what the call gave.
+///
+/// The call makes progress while those who wait for it are polled, the first of them above all. One that is
+/// kept and not polled for long holds up the others, until another one joins.
+pub struct Seat<K: Eq + Hash, S, O> {
+    // None once it has landed.
+    flight: Option<Arc<Flight<S, O>>>,
+    table: Arc<Table<K, S, O>>,
+    key: K,
+    number: u64,
+}
+
+/// How a shared call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed<S, O> {
+    /// To the one that began it.
+    Led(O),
+    /// To each of the others.
+    Shared(S),
+    /// It panicked, or was never begun. The panic goes on in the caller that began it.
+    Failed,
+}
+
+impl<K, S, O> Flights<K, S, O> {
+    /// No calls yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let stripes = (0..stripes()).map(|_| Stripe::default()).collect();
+        Self { table: Arc::new(Table { stripes, hasher: RandomState::new() }) }
+    }
+
+    /// How many calls run that may be joined.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.stripes.iter().map(|stripe| lock(stripe).len()).sum()
+    }
+
+    /// Whether no call runs that may be joined.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Lets no one join the calls that run: who comes from now on begins another one.
+    pub fn detach_all(&self) {
+        for stripe in &self.table.stripes {
+            // Dropped without the lock, since it drops keys of a user.
+            let _detached = std::mem::take(&mut *lock(stripe));
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
+    /// Joins the call for `key`, or begins it.
+    pub fn board(&self, key: K) -> Boarding<K, S, O> {
+        let mut listed = lock(self.table.stripe(&key));
+        if let Some(flight) = listed.get(&key)
+            && let Some(number) = flight.join()
+        {
+            let flight = Arc::clone(flight);
+            drop(listed);
+            return Boarding::Joined(self.seat(flight, key, number));
+        }
+        let flight = Arc::new(Flight::new());
+        let ended = listed.insert(key.clone(), Arc::clone(&flight));
+        drop(listed);
+        drop(ended);
+        Boarding::First(Start { seat: self.seat(flight, key, Flight::<S, O>::FIRST) })
+    }
+
+    fn seat(&self, flight: Arc<Flight<S, O>>, key: K, number: u64) -> Seat<K, S, O> {
+        Seat { flight: Some(flight), table: Arc::clone(&self.table), key, number }
+    }
+}
+
+impl<K: Eq + Hash, S, O> Flights<K, S, O> {
+    /// Lets no one join the call for `key`: who comes from now on begins another one.
+    pub fn detach(&self, key: &K) {
+        let _detached = lock(self.table.stripe(key)).remove_entry(key);
+    }
+}
+
+impl<K: Eq + Hash, S, O> Table<K, S, O> {
+    fn stripe(&self, key: &K) -> &Stripe<K, S, O> {
+        let hash = self.hasher.hash_one(key);
+        // A power of two; the low bits choose within the map.
+        let at = (hash >> 48) as usize & (self.stripes.len() - 1);
+        &self.stripes[at]
+    }
+
+    /// Takes a call that is over off the list, unless another one has its key by now.
+    fn unlist(&self, key: &K, flight: &Arc<Flight<S, O>>) {
+        let mut listed = lock(self.stripe(key));
+        let is_listed = listed.get(key).is_some_and(|other| Arc::ptr_eq(other, flight));
+        let _over = if is_listed { listed.remove_entry(key) } else { None };
+        drop(listed);
+    }
+}
+
+impl<K: Eq + Hash, S, O> Start<K, S, O> {
+    /// Begins the call. It is not polled before one of its callers is.
+    pub fn with<F>(self, work: F) -> Seat<K, S, O>
+    where
+        F: Future<Output = (S, O)> + Send + 'static,
+    {
+        if let Some(flight) = &self.seat.flight {
+            flight.depart(Box::pin(work));
+        }
+        self.seat
+    }
+}
+
+impl<K: Eq + Hash, S, O> Seat<K, S, O> {
+    /// Whether it is the one that began the call.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.number == Flight::<S, O>::FIRST
+    }
+
+    /// What the call is for.
+    #[must_use]
+    pub const fn key(&self) -> &K {
+        &self.key
+    }
+}
+
+impl<K, S, O> Future for Seat<K, S, O>
+where
+    K: Eq + Hash + Unpin,
+    S: Clone + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    type Output = Landed<S, O>;
+
+    /// # Panics
+    ///
+    /// When it is polled after it was ready, or the call that it began panicked.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let Some(flight) = &this.flight else { panic!("`Seat` polled after it was ready") };
+        let unlist = || this.table.unlist(&this.key, flight);
+        let landed = std::task::ready!(Flight::poll(flight, this.number, cx.waker(), unlist));
+        this.flight = None;
+        Poll::Ready(landed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+}
+
+impl<K: Eq + Hash, S, O> Drop for Seat<K, S, O> {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            flight.leave(self.number, || self.table.unlist(&self.key, &flight));
+        }
+    }
+}
+
+impl<K, S, O> Clone for Flights<K, S, O> {
+    fn clone(&self) -> Self {
+        Self { table: Arc::clone(&self.table) }
+    }
+}
+
+impl<K, S, O> Default for Flights<K, S, O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, S, O> fmt::Debug for Flights<K, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flights").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<K: Eq + Hash, S, O> fmt::Debug for Boarding<K, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::First(_)) { "First" } else { "Joined" })
+    }
+}
+
+impl<K: Eq + Hash, S, O> fmt::Debug for Start<K, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Start")
+    }
+}
+
+impl<K: Eq + Hash, S, O> fmt::Debug for Seat<K, S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("leads", &self.leads()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Of a user run under a stripe's lock only comparison, hash and clone of a key; a map that one of them
+    // has left by a panic is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,249 @@
+//! One shared call, and who polls it.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use super::Landed;
+use crate::sync::Mutex;
+
+type Work<S, O> = Pin<Box<dyn Future<Output = (S, O)> + Send>>;
+type Panic = Box<dyn Any + Send>;
+
+/// A call and its callers. It is also what wakes the one that polls it.
+pub(super) struct Flight<S, O> {
+    locked: Mutex<Locked<S, O>>,
+}
+
+struct Locked<S, O> {
+    phase: Phase<S, O>,
+    /// How many callers there are, and the number of the next one.
+    callers: usize,
+    next: u64,
+    sleepers: BTreeMap<u64, Waker>,
+    /// Who polls the call. None when that one has gone away.
+    driver: Option<u64>,
+    /// The call wants to be polled, and has not been since.
+    due: bool,
+}
+
+enum Phase<S, O> {
+    /// The call is with the one that begins or polls it.
+    Out,
+    /// It lies here until it wants to be polled.
+    Here(Work<S, O>),
+    /// What it gave: without a panic for all, and what is for the first caller alone.
+    Over { shared: Option<Arc<S>>, own: Option<Result<O, Panic>> },
+}
+
+impl<S, O> Flight<S, O> {
+    /// The number of the caller that began it.
+    pub(super) const FIRST: u64 = 0;
+
+    pub(super) fn new() -> Self {
+        let (phase, sleepers, driver) = (Phase::Out, BTreeMap::new(), Some(Self::FIRST));
+        let locked = Locked { phase, callers: 1, next: 1, sleepers, driver, due: false };
+        Self { locked: Mutex::new(locked) }
+    }
+
+    /// One caller more, and its number; none when the call is over.
+    pub(super) fn join(&self) -> Option<u64> {
+        self.with(|locked| {
+            if matches!(locked.phase, Phase::Over { .. }) || locked.callers == 0 {
+                return None;
+            }
+            locked.callers += 1;
+            locked.next += 1;
+            Some(locked.next - 1)
+        })
+    }
+
+    /// The first caller has made the call.
+    pub(super) fn depart(&self, work: Work<S, O>) {
+        self.with(|locked| (locked.phase, locked.due) = (Phase::Here(work), true));
+    }
+
+    /// A caller goes away. Another one polls the call; with the last one it is dropped.
+    pub(super) fn leave(&self, number: u64, unlist: impl FnOnce()) {
+        let left = self.with(|locked| {
+            locked.callers -= 1;
+            locked.sleepers.remove(&number);
+            if locked.callers == 0 {
+                return Left::Empty;
+            }
+            if locked.driver.is_some_and(|driver| driver != number) {
+                return Left::Well;
+            }
+            match locked.phase {
+                Phase::Out => {
+                    locked.phase = Phase::Over { shared: None, own: None };
+                    Left::NotBegun(mem::take(&mut locked.sleepers))
+                }
+                Phase::Here(_) => locked.hand_over(),
+                Phase::Over { .. } => Left::Well,
+            }
+        });
+        match left {
+            Left::Well => {}
+            Left::Woken(waker) => waker.wake(),
+            Left::NotBegun(sleepers) => {
+                unlist();
+                sleepers.into_values().for_each(Waker::wake);
+            }
+            Left::Empty => {
+                unlist();
+                drop(self.with(|locked| mem::replace(&mut locked.phase, Phase::Out)));
+            }
+        }
+    }
+
+    fn with<T>(&self, with: impl FnOnce(&mut Locked<S, O>) -> T) -> T {
+        // Nothing of a user runs under this lock but clones and drops of wakers; each change is whole.
+        with(&mut self.locked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S, O> Flight<S, O>
+where
+    S: Clone + Send + Sync + 'static,
+    O: Send + 'static,
+{
+    /// Polls the call if that is the caller's business now, else waits for it.
+    pub(super) fn poll(
+        flight: &Arc<Self>,
+        number: u64,
+        waker: &Waker,
+        unlist: impl FnOnce(),
+    ) -> Poll<Result<Landed<S, O>, Panic>> {
+        let step = flight.with(|locked| {
+            let is_driver = locked.due || locked.driver.is_none_or(|driver| driver == number);
+            match mem::replace(&mut locked.phase, Phase::Out) {
+                Phase::Over { shared, mut own } => {
+                    let mine = if number == Self::FIRST { own.take() } else { None };
+                    locked.phase = Phase::Over { shared: shared.clone(), own };
+                    return Step::Landed(shared, mine);
+                }
+                Phase::Here(work) if is_driver => {
+                    (locked.driver, locked.due) = (Some(number), false);
+                    locked.sleep(number, waker);
+                    return Step::Drive(work);
+                }
+                phase => locked.phase = phase,
+            }
+            locked.sleep(number, waker);
+            Step::Wait
+        });
+        match step {
+            Step::Wait => Poll::Pending,
+            Step::Landed(shared, own) => Poll::Ready(landed(number, shared, own)),
+            Step::Drive(work) => {
+                flight.drive(&Waker::from(Arc::clone(flight)), number, work, unlist)
+            }
+        }
+    }
+
+    fn drive(
+        &self,
+        waker: &Waker,
+        number: u64,
+        mut work: Work<S, O>,
+        unlist: impl FnOnce(),
+    ) -> Poll<Result<Landed<S, O>, Panic>> {
+        let mut cx = Context::from_waker(waker);
+        // A panic must not go through a caller that has not begun the call, nor leave the others waiting.
+        let (shared, own) = match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx))) {
+            Ok(Poll::Pending) => {
+                self.with(|locked| locked.phase = Phase::Here(work));
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready((shared, own))) => (Some(Arc::new(shared)), Ok(own)),
+            Err(panic) => (None, Err(panic)),
+        };
+        let (mine, others) =
+            if number == Self::FIRST { (Some(own), None) } else { (None, Some(own)) };
+        unlist();
+        let sleepers = self.with(|locked| {
+            locked.phase = Phase::Over { shared: shared.clone(), own: others };
+            locked.sleepers.remove(&number);
+            mem::take(&mut locked.sleepers)
+        });
+        sleepers.into_values().for_each(Waker::wake);
+        Poll::Ready(landed(number, shared, mine))
+    }
+}
+
+enum Step<S, O> {
+    Wait,
+    Drive(Work<S, O>),
+    Landed(Option<Arc<S>>, Option<Result<O, Panic>>),
+}
+
+fn landed<S: Clone, O>(
+    number: u64,
+    shared: Option<Arc<S>>,
+    own: Option<Result<O, Panic>>,
+) -> Result<Landed<S, O>, Panic> {
+    match (own, shared) {
+        (Some(own), _) if number == Flight::<S, O>::FIRST => own.map(Landed::Led),
+        (_, Some(shared)) => Ok(Landed::Shared(S::clone(&shared))),
+        (_, None) => Ok(Landed::Failed),
+    }
+}
+
+/// What a caller that has gone away leaves behind.
+enum Left {
+    /// Nothing that concerns another one.
+    Well,
+    /// The next one has to poll the call.
+    Woken(Waker),
+    /// A call that nobody will ever begin.
+    NotBegun(BTreeMap<u64, Waker>),
+    /// A call for which nobody waits.
+    Empty,
+}
+
+impl<S, O> Locked<S, O> {
+    /// Another one polls the call from now on, at once if it wants to be polled.
+    fn hand_over(&mut self) -> Left {
+        let next = self.sleepers.first_key_value();
+        self.driver = next.map(|(next, _)| *next);
+        match next {
+            Some((_, waker)) if self.due => Left::Woken(waker.clone()),
+            _ => Left::Well,
+        }
+    }
+
+    fn sleep(&mut self, number: u64, waker: &Waker) {
+        self.sleepers
+            .entry(number)
+            .and_modify(|known| known.clone_from(waker))
+            .or_insert_with(|| waker.clone());
+    }
+}
+
+/// Wakes the one that polls the call.
+impl<S, O> Wake for Flight<S, O>
+where
+    S: Send + Sync + 'static,
+    O: Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waker = self.with(|locked| {
+            locked.due = true;
+            locked.driver.and_then(|driver| locked.sleepers.get(&driver).cloned())
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
