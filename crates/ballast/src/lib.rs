@@ -94,7 +94,6 @@ mod endpoint;
 pub mod guard;
 #[cfg(feature = "http")]
 mod limits;
-mod oneshot;
 pub mod per_key;
 mod plain;
 #[cfg(feature = "reqwest")]

@@ -8,10 +8,9 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use tower_ballast_core::Oneshot;
 use tower_layer::Layer;
 use tower_service::Service;
-
-use crate::oneshot::Oneshot;
 
 type OneshotOf<S, R> = Oneshot<S, R, <S as Service<R>>::Future>;
 

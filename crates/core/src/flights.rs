@@ -13,9 +13,11 @@ use std::{
     task::{Context, Poll},
 };
 
+pub use self::failure::{Failure, SharedCallFailed};
 use self::flight::Flight;
 use crate::sync::{Mutex, MutexGuard, stripes};
 
+mod failure;
 mod flight;
 #[cfg(test)]
 mod tests;

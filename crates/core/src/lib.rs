@@ -12,7 +12,7 @@
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`], [`Standing`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
-//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`flights`], [`keys`], [`Readiness`], [`Random`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`flights`], [`keys`], [`Readiness`], [`Oneshot`], [`Random`] |
 //!
 //! # A verdict of one's own
 //!
@@ -43,6 +43,7 @@ pub mod histogram;
 pub mod keys;
 mod name;
 mod observer;
+mod oneshot;
 mod operation;
 pub mod permit;
 mod priority;
@@ -74,6 +75,7 @@ pub use self::{
     histogram::Histogram,
     name::Name,
     observer::{Both, Observer, SharedObserver},
+    oneshot::Oneshot,
     operation::Operation,
     priority::Priority,
     random::Random,

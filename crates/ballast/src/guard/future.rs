@@ -7,10 +7,10 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tower_ballast_core::{BoxError, Event, EventKind, Rejected, Reporter};
+use tower_ballast_core::{BoxError, Event, EventKind, Oneshot, Rejected, Reporter};
 use tower_service::Service;
 
-use crate::{oneshot::Oneshot, plain::Job};
+use crate::plain::Job;
 
 pin_project! {
     /// The outcome of [`Guard::run`](crate::Guard::run).

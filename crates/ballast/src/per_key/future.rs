@@ -7,9 +7,8 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
+use tower_ballast_core::Oneshot;
 use tower_service::Service;
-
-use crate::oneshot::Oneshot;
 
 pin_project! {
     /// The answer of a [`PerKey`](super::PerKey) service.

@@ -16,7 +16,18 @@ pin_project! {
     /// The service's future is a parameter of its own: were it named through the service, whoever
     /// asks whether this is `Send` would have to prove that it is a service, and compilers fail at
     /// that for work which gives a boxed error.
-    pub(crate) struct Oneshot<S, R, F> {
+    ///
+    /// ```
+    /// use tower::service_fn;
+    /// use tower_ballast_core::Oneshot;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let double = service_fn(|number: u32| async move { Ok::<_, ()>(2 * number) });
+    /// assert_eq!(Oneshot::new(double, 21).await, Ok(42));
+    /// # });
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Oneshot<S, R, F> {
         #[pin]
         state: State<S, F, R>,
     }
@@ -31,9 +42,10 @@ pin_project! {
 }
 
 impl<S, R, F> Oneshot<S, R, F> {
+    /// One call of this instance, which may have been asked before or not.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) const fn new(service: S, request: R) -> Self {
+    pub const fn new(service: S, request: R) -> Self {
         Self { state: State::Readying { service, request: Some(request) } }
     }
 }
