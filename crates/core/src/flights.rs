@@ -24,9 +24,9 @@ mod tests;
 
 /// The calls that are shared at present, by key.
 ///
-/// A call gives two things: `O` to the caller that began it, and `S`, which is cloned, to each of the
-/// others. Clones share one table. It holds as many keys as there are calls running, and allocates three
-/// times for a call and not at all for one that joins it, but for the memory of those who wait.
+/// A call gives `O` to the caller that began it, and `S`, which is made of that once and cloned, to each of
+/// the others if there are any. Clones of this share one table. It holds as many keys as there are calls
+/// running, and allocates for a call three times, and for those who wait the memory of their wakers.
 ///
 /// ```
 /// use tower_ballast_core::flights::{Boarding, Flights, Landed};
@@ -35,7 +35,7 @@ mod tests;
 /// let flights = Flights::<&str, u32, String>::new();
 ///
 /// let Boarding::First(start) = flights.board("answer") else { panic!("nobody was there") };
-/// let first = start.with(async { (42, "42, and by whom".to_owned()) });
+/// let first = start.with(async { "42, and by whom".to_owned() }, |_| 42);
 /// let Boarding::Joined(second) = flights.board("answer") else { panic!("it is on its way") };
 ///
 /// assert_eq!(first.await, Landed::Led("42, and by whom".to_owned()));
@@ -169,13 +169,14 @@ impl<K: Eq + Hash, S, O> Table<K, S, O> {
 }
 
 impl<K: Eq + Hash, S, O> Start<K, S, O> {
-    /// Begins the call. It is not polled before one of its callers is.
-    pub fn with<F>(self, work: F) -> Seat<K, S, O>
+    /// Begins the call, of whose outcome `share` makes what the others get. It is not polled before one of
+    /// its callers is.
+    pub fn with<F>(self, work: F, share: fn(&O) -> S) -> Seat<K, S, O>
     where
-        F: Future<Output = (S, O)> + Send + 'static,
+        F: Future<Output = O> + Send + 'static,
     {
         if let Some(flight) = &self.seat.flight {
-            flight.depart(Box::pin(work));
+            flight.depart(Box::pin(work), share);
         }
         self.seat
     }
@@ -197,7 +198,7 @@ impl<K: Eq + Hash, S, O> Seat<K, S, O> {
 
 impl<K, S, O> Future for Seat<K, S, O>
 where
-    K: Eq + Hash + Unpin,
+    K: Eq + Hash,
     S: Clone + Send + Sync + 'static,
     O: Send + 'static,
 {
@@ -215,6 +216,9 @@ where
         Poll::Ready(landed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
 }
+
+// Its key and what it gives are never pinned.
+impl<K: Eq + Hash, S, O> Unpin for Seat<K, S, O> {}
 
 impl<K: Eq + Hash, S, O> Drop for Seat<K, S, O> {
     fn drop(&mut self) {

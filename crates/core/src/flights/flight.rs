@@ -13,7 +13,7 @@ use std::{
 use super::Landed;
 use crate::sync::Mutex;
 
-type Work<S, O> = Pin<Box<dyn Future<Output = (S, O)> + Send>>;
+type Work<O> = Pin<Box<dyn Future<Output = O> + Send>>;
 type Panic = Box<dyn Any + Send>;
 
 /// A call and its callers. It is also what wakes the one that polls it.
@@ -23,6 +23,7 @@ pub(super) struct Flight<S, O> {
 
 struct Locked<S, O> {
     phase: Phase<S, O>,
+    share: Option<fn(&O) -> S>,
     /// How many callers there are, and the number of the next one.
     callers: usize,
     next: u64,
@@ -37,7 +38,7 @@ enum Phase<S, O> {
     /// The call is with the one that begins or polls it.
     Out,
     /// It lies here until it wants to be polled.
-    Here(Work<S, O>),
+    Here(Work<O>),
     /// What it gave: without a panic for all, and what is for the first caller alone.
     Over { shared: Option<Arc<S>>, own: Option<Result<O, Panic>> },
 }
@@ -48,7 +49,8 @@ impl<S, O> Flight<S, O> {
 
     pub(super) fn new() -> Self {
         let (phase, sleepers, driver) = (Phase::Out, BTreeMap::new(), Some(Self::FIRST));
-        let locked = Locked { phase, callers: 1, next: 1, sleepers, driver, due: false };
+        let locked =
+            Locked { phase, share: None, callers: 1, next: 1, sleepers, driver, due: false };
         Self { locked: Mutex::new(locked) }
     }
 
@@ -65,8 +67,10 @@ impl<S, O> Flight<S, O> {
     }
 
     /// The first caller has made the call.
-    pub(super) fn depart(&self, work: Work<S, O>) {
-        self.with(|locked| (locked.phase, locked.due) = (Phase::Here(work), true));
+    pub(super) fn depart(&self, work: Work<O>, share: fn(&O) -> S) {
+        self.with(|locked| {
+            (locked.phase, locked.share, locked.due) = (Phase::Here(work), Some(share), true);
+        });
     }
 
     /// A caller goes away. Another one polls the call; with the last one it is dropped.
@@ -152,22 +156,23 @@ where
         &self,
         waker: &Waker,
         number: u64,
-        mut work: Work<S, O>,
+        mut work: Work<O>,
         unlist: impl FnOnce(),
     ) -> Poll<Result<Landed<S, O>, Panic>> {
         let mut cx = Context::from_waker(waker);
         // A panic must not go through a caller that has not begun the call, nor leave the others waiting.
-        let (shared, own) = match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx))) {
+        let own = match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx))) {
             Ok(Poll::Pending) => {
                 self.with(|locked| locked.phase = Phase::Here(work));
                 return Poll::Pending;
             }
-            Ok(Poll::Ready((shared, own))) => (Some(Arc::new(shared)), Ok(own)),
-            Err(panic) => (None, Err(panic)),
+            Ok(Poll::Ready(own)) => Ok(own),
+            Err(panic) => Err(panic),
         };
+        unlist();
+        let (own, shared) = self.share(number, own);
         let (mine, others) =
             if number == Self::FIRST { (Some(own), None) } else { (None, Some(own)) };
-        unlist();
         let sleepers = self.with(|locked| {
             locked.phase = Phase::Over { shared: shared.clone(), own: others };
             locked.sleepers.remove(&number);
@@ -176,11 +181,25 @@ where
         sleepers.into_values().for_each(Waker::wake);
         Poll::Ready(landed(number, shared, mine))
     }
+
+    /// Makes what the others get, if there are any. Nobody can join any more.
+    fn share(&self, number: u64, own: Result<O, Panic>) -> (Result<O, Panic>, Option<Arc<S>>) {
+        let share = self.with(|locked| {
+            if locked.callers > 1 || number != Self::FIRST { locked.share } else { None }
+        });
+        match (own, share) {
+            (Ok(own), Some(share)) => match catch_unwind(AssertUnwindSafe(|| share(&own))) {
+                Ok(shared) => (Ok(own), Some(Arc::new(shared))),
+                Err(panic) => (Err(panic), None),
+            },
+            (own, _) => (own, None),
+        }
+    }
 }
 
 enum Step<S, O> {
     Wait,
-    Drive(Work<S, O>),
+    Drive(Work<O>),
     Landed(Option<Arc<S>>, Option<Result<O, Panic>>),
 }
 

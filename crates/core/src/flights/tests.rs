@@ -117,7 +117,7 @@ fn a_panic_goes_on_in_the_caller_that_began_the_call_and_nowhere_else() {
     for first_polls in [true, false] {
         let flights = Calls::new();
         let Boarding::First(start) = flights.board(1) else { panic!() };
-        let mut first = Box::pin(start.with(async { panic!("in the call") }));
+        let mut first = Box::pin(start.with(async { panic!("in the call") }, |_| 7));
         let mut second = board(&flights, &Call::default());
         let mut first_panics = || catch_unwind(AssertUnwindSafe(|| poll(&mut first))).is_err();
         if first_polls {
@@ -127,6 +127,36 @@ fn a_panic_goes_on_in_the_caller_that_began_the_call_and_nowhere_else() {
         assert!(first_polls || first_panics());
         assert!(flights.is_empty());
     }
+}
+
+#[test]
+fn what_the_others_get_is_made_once_and_only_for_them() {
+    thread_local!(static MADE: Cell<u32> = const { Cell::new(0) });
+    let share = |_: &&'static str| MADE.set(MADE.get() + 1);
+    for (others, made) in [(0, 0), (3, 1)] {
+        let flights = Flights::<u32, (), &'static str>::new();
+        let mut seats: Vec<_> = (0..=others)
+            .map(|_| match flights.board(1) {
+                Boarding::First(start) => start.with(async { "led" }, share),
+                Boarding::Joined(seat) => seat,
+            })
+            .collect();
+        MADE.set(0);
+        for seat in &mut seats {
+            let _ = Pin::new(seat).poll(&mut Context::from_waker(Waker::noop()));
+        }
+        assert_eq!(MADE.get(), made);
+    }
+}
+
+#[test]
+fn a_clone_that_panics_fails_the_call_for_all() {
+    let flights = Calls::new();
+    let Boarding::First(start) = flights.board(1) else { panic!() };
+    let mut first = Box::pin(start.with(async { "led" }, |_| panic!("in the clone")));
+    let mut second = board(&flights, &Call::default());
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut first))).is_err());
+    assert_eq!(ready(&mut second), Landed::Failed);
 }
 
 #[test]
@@ -235,7 +265,7 @@ fn run(present: &mut Vec<(Caller, Arc<Woken>)>) {
 
 fn board(flights: &Calls, call: &Call) -> Caller {
     Box::pin(match flights.board(1) {
-        Boarding::First(start) => start.with(call.work()),
+        Boarding::First(start) => start.with(call.work(), |_| 7),
         Boarding::Joined(seat) => seat,
     })
 }
@@ -282,7 +312,7 @@ struct Progress {
 }
 
 impl Call {
-    fn work(&self) -> impl Future<Output = (u32, &'static str)> + Send + 'static {
+    fn work(&self) -> impl Future<Output = &'static str> + Send + 'static {
         self.0.lock().unwrap().begun += 1;
         let mut guard = Some(OnDrop(self.clone()));
         std::future::poll_fn(move |cx| {
@@ -291,7 +321,7 @@ impl Call {
             if progress.finished {
                 drop(progress);
                 std::mem::forget(guard.take());
-                return Poll::Ready((7, "led"));
+                return Poll::Ready("led");
             }
             progress.wakers = vec![cx.waker().clone()];
             Poll::Pending

@@ -17,12 +17,12 @@ type Calls = Flights<u8, u8, ()>;
 struct Call(Mutex<(bool, Option<Waker>)>);
 
 impl Call {
-    fn work(self: &Arc<Self>) -> impl Future<Output = (u8, ())> + Send + 'static {
+    fn work(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let call = Arc::clone(self);
         poll_fn(move |cx| {
             let mut locked = call.0.lock().unwrap();
             locked.1 = Some(cx.waker().clone());
-            if locked.0 { Poll::Ready((7, ())) } else { Poll::Pending }
+            if locked.0 { Poll::Ready(()) } else { Poll::Pending }
         })
     }
 
@@ -40,7 +40,7 @@ impl Call {
 
 fn board(flights: &Calls, call: &Arc<Call>) -> Seat<u8, u8, ()> {
     match flights.board(1) {
-        Boarding::First(start) => start.with(call.work()),
+        Boarding::First(start) => start.with(call.work(), |()| 7),
         Boarding::Joined(seat) => seat,
     }
 }
