@@ -13,14 +13,18 @@ use std::{
     task::{Context, Poll},
 };
 
-pub use self::failure::{Failure, SharedCallFailed};
 use self::flight::Flight;
+pub use self::{
+    failure::{Failure, SharedCallFailed},
+    wait::Wait,
+};
 use crate::sync::{Mutex, MutexGuard, stripes};
 
 mod failure;
 mod flight;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 /// The calls that are shared at present, by key.
 ///
@@ -187,6 +191,13 @@ impl<K: Eq + Hash, S, O> Seat<K, S, O> {
     #[must_use]
     pub fn leads(&self) -> bool {
         self.number == Flight::<S, O>::FIRST
+    }
+
+    /// Lets no one join the call any more: who comes from now on begins another one.
+    pub fn close(&self) {
+        if let Some(flight) = &self.flight {
+            self.table.unlist(&self.key, flight);
+        }
     }
 
     /// What the call is for.

@@ -6,12 +6,13 @@ use std::{
         atomic::{AtomicU32, Ordering::SeqCst},
     },
     task::{Wake, Waker},
+    time::Duration,
 };
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::Random;
+use crate::{Random, clock};
 
 type Calls = Flights<u32, u32, &'static str>;
 type Caller = Pin<Box<Seat<u32, u32, &'static str>>>;
@@ -212,6 +213,27 @@ fn keys_whose_comparison_panics_leave_the_table_usable() {
     assert!(matches!(flights.board(Hostile(1)), Boarding::Joined(_)));
     drop(start);
     assert!(flights.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_in_vain_lets_the_next_one_begin_another_call() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let (flights, call) = (Calls::new(), Call::default());
+    let seat = |flights: &Calls| *Pin::into_inner(board(flights, &call));
+    let _slow = seat(&flights);
+    let began = clock::now();
+    let mut wait = std::pin::pin!(Wait::new(seat(&flights), LIMIT));
+    assert!(!wait.seat().leads());
+    assert_eq!(wait.as_mut().await, None);
+    assert_eq!(clock::now().since(began), LIMIT);
+    assert!(seat(&flights).leads());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_began_the_call_waits_without_a_limit() {
+    let (flights, call) = (Calls::new(), Call::default());
+    let slow = Wait::new(*Pin::into_inner(board(&flights, &call)), Duration::ZERO);
+    assert!(tokio::time::timeout(Duration::from_secs(3600), slow).await.is_err());
 }
 
 proptest! {
