@@ -62,7 +62,7 @@ where
     }
 
     pub(crate) fn shared(shared: Arc<Shared<K, V>>, key: K, spare: Spare<S, R>) -> Self {
-        let (wait, spare) = shared.board(key, spare, shared.longest_wait());
+        let (wait, spare) = shared.board(key, spare, shared.longest_wait.get());
         Self { state: State::Waiting { wait, spare, shared } }
     }
 }

@@ -20,12 +20,12 @@ impl<K, V> CoalesceHandle<K, V> {
     /// How long one waits for the call of another.
     #[must_use]
     pub fn longest_wait(&self) -> Duration {
-        self.0.longest_wait()
+        self.0.longest_wait.get()
     }
 
     /// Changes how long one waits for the call of another, for those that come from now on.
     pub fn set_longest_wait(&self, limit: Duration) {
-        self.0.set_longest_wait(limit);
+        self.0.longest_wait.set(limit);
     }
 
     /// What has been shared since the layer was made.

@@ -38,7 +38,7 @@ impl<F, K, V> CoalesceLayer<F, K, V> {
     /// ever. Default: 10 seconds.
     #[must_use]
     pub fn longest_wait(self, limit: Duration) -> Self {
-        self.shared.set_longest_wait(limit);
+        self.shared.longest_wait.set(limit);
         self
     }
 

@@ -8,7 +8,8 @@ use std::{
 };
 
 use tower_ballast_core::{
-    BoxError, Oneshot, clock,
+    BoxError, Oneshot,
+    clock::Span,
     flights::{Boarding, Failure, Flights, Wait},
 };
 use tower_service::Service;
@@ -26,7 +27,7 @@ pub(crate) type Waiting<K, V> = Wait<K, Shares<V>, Own<V>>;
 
 pub(crate) struct Shared<K, V> {
     flights: Flights<K, Shares<V>, Own<V>>,
-    longest_wait: AtomicU64,
+    pub(crate) longest_wait: Span,
     led: AtomicU64,
     joined: AtomicU64,
     alone: AtomicU64,
@@ -44,7 +45,7 @@ impl<K, V> Shared<K, V> {
         let count = AtomicU64::default;
         Self {
             flights: Flights::new(),
-            longest_wait: AtomicU64::new(clock::nanos_in(LONGEST_WAIT)),
+            longest_wait: Span::new(LONGEST_WAIT),
             led: count(),
             joined: count(),
             alone: count(),
@@ -54,19 +55,8 @@ impl<K, V> Shared<K, V> {
 
     pub(crate) fn separate(&self) -> Self {
         let separate = Self::new();
-        separate.set_longest_wait(self.longest_wait());
+        separate.longest_wait.set(self.longest_wait.get());
         separate
-    }
-
-    pub(crate) fn longest_wait(&self) -> Duration {
-        match self.longest_wait.load(Relaxed) {
-            u64::MAX => Duration::MAX,
-            nanos => Duration::from_nanos(nanos),
-        }
-    }
-
-    pub(crate) fn set_longest_wait(&self, limit: Duration) {
-        self.longest_wait.store(clock::nanos_in(limit), Relaxed);
     }
 
     pub(crate) fn goes_alone(&self) {

@@ -11,6 +11,10 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
+pub use self::span::Span;
+
+mod span;
+
 /// The first reading is this far from zero, a day, so that a runtime whose paused clock began a
 /// little before it still sees time move.
 const START: Nanos = Nanos(24 * 60 * 60 * 1_000_000_000);

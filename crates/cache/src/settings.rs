@@ -1,0 +1,90 @@
+//! What can be set while requests run.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tower_ballast_core::{Key, Multiplier, Ratio, clock::Span};
+
+use crate::entry::Leniency;
+
+type LifetimeOf<K, V> = dyn Fn(&K, &V) -> Option<Duration> + Send + Sync;
+type SizeOf<K, V> = dyn Fn(&K, &V) -> usize + Send + Sync;
+type TagsOf<K, V> = dyn Fn(&K, &V, &mut Vec<Key>) + Send + Sync;
+
+pub(crate) struct Settings<K, V> {
+    pub(crate) lifetime: Span,
+    pub(crate) while_revalidating: Span,
+    pub(crate) if_error: Span,
+    pub(crate) idle: Span,
+    pub(crate) negative: Span,
+    pub(crate) longest_wait: Span,
+    early: AtomicU64,
+    spread: AtomicU64,
+    pub(crate) lifetime_of: OnceLock<Box<LifetimeOf<K, V>>>,
+    pub(crate) size_of: OnceLock<Box<SizeOf<K, V>>>,
+    pub(crate) tags_of: OnceLock<Box<TagsOf<K, V>>>,
+}
+
+const SPREAD: f64 = 0.1;
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+impl<K, V> Settings<K, V> {
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self {
+            lifetime: Span::new(lifetime),
+            while_revalidating: Span::default(),
+            if_error: Span::default(),
+            idle: Span::default(),
+            negative: Span::default(),
+            longest_wait: Span::new(LONGEST_WAIT),
+            early: AtomicU64::new(0),
+            spread: AtomicU64::new(SPREAD.to_bits()),
+            lifetime_of: OnceLock::new(),
+            size_of: OnceLock::new(),
+            tags_of: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn leniency(&self) -> Leniency {
+        Leniency {
+            while_revalidating: self.while_revalidating.get(),
+            if_error: self.if_error.get(),
+            idle: self.idle.get(),
+            early: f64::from_bits(self.early.load(Relaxed)),
+        }
+    }
+
+    pub(crate) fn set_early(&self, early: Multiplier) {
+        self.early.store(early.get().to_bits(), Relaxed);
+    }
+
+    pub(crate) fn set_spread(&self, spread: Ratio) {
+        self.spread.store(spread.get().to_bits(), Relaxed);
+    }
+
+    /// A lifetime shortened by up to the spread.
+    pub(crate) fn shortened(&self, lifetime: Duration, draw: f64) -> Duration {
+        let spread = f64::from_bits(self.spread.load(Relaxed));
+        if lifetime == Duration::MAX { lifetime } else { lifetime.mul_f64(1.0 - spread * draw) }
+    }
+
+    pub(crate) fn size(&self, key: &K, value: &V) -> usize {
+        match self.size_of.get() {
+            Some(size_of) => size_of(key, value),
+            None => size_of::<K>() + size_of::<V>(),
+        }
+    }
+
+    pub(crate) fn tags(&self, key: &K, value: &V) -> Box<[Key]> {
+        let mut tags = Vec::new();
+        if let Some(tags_of) = self.tags_of.get() {
+            tags_of(key, value, &mut tags);
+        }
+        tags.into()
+    }
+}
