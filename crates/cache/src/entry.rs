@@ -1,11 +1,48 @@
 //! What is kept for a key, and what it is good for at a moment.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use tower_ballast_core::{Key, clock::Nanos, flights::Failure};
+
+/// What a store keeps for a key: an answer, when it is too old, and its tags. A clone is the same.
+///
+/// A store of one's own only carries it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_cache::{CacheLayer, Stored, store::{Capacity, Quick}};
+///
+/// let store = Quick::<u64, Stored<String>>::with_largest(Capacity::mebibytes(64), 8_000_000);
+/// let layer = CacheLayer::new(Duration::from_secs(60), |id: &u64| Some(*id)).store(store);
+/// # let _ = layer;
+/// ```
+#[derive(Debug)]
+pub struct Stored<V>(pub(crate) Arc<Entry<V>>);
+
+impl<V> Stored<V> {
+    /// What has been fetched since `began`, and is kept from `now` on.
+    pub(crate) fn new(kept: Kept<V>, began: Nanos, now: Nanos) -> Self {
+        Self(Arc::new(Entry {
+            content: kept.content,
+            tags: kept.tags,
+            fresh_until: now + kept.lifetime,
+            took: now.since(began),
+            used: AtomicU64::new(now.as_nanos()),
+        }))
+    }
+}
+
+impl<V> Clone for Stored<V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 /// What is kept for a key.
 #[derive(Debug)]
@@ -26,6 +63,21 @@ pub(crate) enum Content<V> {
     Failed(Failure),
     /// The answer was not to be kept, so nobody waits for that of another.
     Passed,
+}
+
+/// What is to be kept for a key.
+pub(crate) struct Kept<V> {
+    pub(crate) content: Content<V>,
+    pub(crate) lifetime: Duration,
+    pub(crate) size: usize,
+    pub(crate) tags: Box<[Key]>,
+}
+
+impl<V> Kept<V> {
+    /// Without an answer, and so without size and tags.
+    pub(crate) fn bare(content: Content<V>, lifetime: Duration) -> Self {
+        Self { content, lifetime, size: size_of::<Entry<V>>(), tags: Box::default() }
+    }
 }
 
 /// For how long what has become too old is still good.
@@ -51,15 +103,6 @@ pub(crate) enum Standing {
 }
 
 impl<V> Entry<V> {
-    pub(crate) fn new(
-        content: Content<V>,
-        tags: Box<[Key]>,
-        (now, fresh_until): (Nanos, Nanos),
-        took: Duration,
-    ) -> Self {
-        Self { content, tags, fresh_until, took, used: AtomicU64::new(now.as_nanos()) }
-    }
-
     /// What it is good for at `now`; `draw` gives a number from 0 to 1 when it is needed.
     pub(crate) fn standing(
         &self,
@@ -91,7 +134,7 @@ impl<V> Entry<V> {
         now < self.fresh_until + leniency.if_error
     }
 
-    /// By the rule of XFetch: the nearer the end, and the dearer the entry, the likelier.
+    /// By the rule of `XFetch`: the nearer the end, and the dearer the entry, the likelier.
     fn is_due_early(&self, now: Nanos, early: f64, draw: f64) -> bool {
         let ahead = -self.took.as_secs_f64() * early * draw.max(f64::MIN_POSITIVE).ln();
         ahead >= self.fresh_until.since(now).as_secs_f64()
@@ -109,7 +152,7 @@ mod tests {
     fn an_entry_is_fresh_until_its_moment_and_no_longer() {
         let entry = entry(Content::Value(1));
         let at = |after| entry.standing(BORN + after, Leniency::default(), || 0.5);
-        assert_eq!(at(10 * SECOND - Duration::from_nanos(1)), Standing::Fresh);
+        assert_eq!(at(Duration::from_nanos(9_999_999_999)), Standing::Fresh);
         assert_eq!(at(10 * SECOND), Standing::Over);
     }
 
@@ -147,18 +190,17 @@ mod tests {
         let leniency = Leniency { early: 1.0, ..Leniency::default() };
         let entry = entry(Content::Value(1));
         let share = |after: Duration| {
-            let early = (1..1000)
+            (1..1000)
                 .filter(|draw| {
                     let draw = || f64::from(*draw) / 1000.0;
                     entry.standing(BORN + after, leniency, draw) == Standing::Refresh
                 })
-                .count();
-            early
+                .count()
         };
         assert_eq!(share(SECOND), 0, "it took a second, and there are nine left");
         // One time in e a second before the end.
         assert!((360..375).contains(&share(9 * SECOND)), "{}", share(9 * SECOND));
-        assert!(share(10 * SECOND - Duration::from_nanos(1)) > 990);
+        assert!(share(Duration::from_nanos(9_999_999_999)) > 990);
     }
 
     #[test]
@@ -167,7 +209,8 @@ mod tests {
         assert_eq!(entry.standing(Nanos::ZERO, Leniency::default(), || 0.5), Standing::Fresh);
     }
 
-    fn entry(content: Content<u32>) -> Entry<u32> {
-        Entry::new(content, Box::default(), (BORN, BORN + 10 * SECOND), SECOND)
+    fn entry(content: Content<u32>) -> Arc<Entry<u32>> {
+        let kept = Kept::bare(content, 10 * SECOND);
+        Stored::new(kept, Nanos::from_nanos(4_000_000_000), BORN).0
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tower_ballast_core::{Key, Multiplier, Ratio, clock::Span};
 
-use crate::entry::Leniency;
+use crate::entry::{Content, Entry, Kept, Leniency};
 
 type LifetimeOf<K, V> = dyn Fn(&K, &V) -> Option<Duration> + Send + Sync;
 type SizeOf<K, V> = dyn Fn(&K, &V) -> usize + Send + Sync;
@@ -73,18 +73,18 @@ impl<K, V> Settings<K, V> {
         if lifetime == Duration::MAX { lifetime } else { lifetime.mul_f64(1.0 - spread * draw) }
     }
 
-    pub(crate) fn size(&self, key: &K, value: &V) -> usize {
-        match self.size_of.get() {
-            Some(size_of) => size_of(key, value),
+    /// An answer with its size and its tags.
+    pub(crate) fn measured(&self, key: &K, value: V, lifetime: Duration) -> Kept<V> {
+        let size = match self.size_of.get() {
+            Some(size_of) => size_of(key, &value),
             None => size_of::<K>() + size_of::<V>(),
-        }
-    }
-
-    pub(crate) fn tags(&self, key: &K, value: &V) -> Box<[Key]> {
+        };
         let mut tags = Vec::new();
         if let Some(tags_of) = self.tags_of.get() {
-            tags_of(key, value, &mut tags);
+            tags_of(key, &value, &mut tags);
         }
-        tags.into()
+        let besides = size_of::<Entry<V>>() - size_of::<V>() + size_of_val(&*tags);
+        let size = size.saturating_add(besides);
+        Kept { content: Content::Value(value), lifetime, size, tags: tags.into() }
     }
 }

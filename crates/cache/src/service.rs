@@ -1,0 +1,125 @@
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+};
+
+use tokio::runtime::Handle;
+use tower_ballast_core::{BoxError, ByResult, Classify, Oneshot, clock};
+use tower_service::Service;
+
+use crate::{
+    fill::Fill,
+    future::ResponseFuture,
+    shared::{Found, Shared},
+};
+
+/// Keeps the answers of the inner service by key. Made by [`CacheLayer`](crate::CacheLayer).
+pub struct Cache<S, F, K, V, C = ByResult> {
+    pub(crate) inner: S,
+    pub(crate) shared: Arc<Shared<K, V>>,
+    pub(crate) key: F,
+    pub(crate) classify: C,
+}
+
+impl<S, F, K, C, R> Service<R> for Cache<S, F, K, S::Response, C>
+where
+    S: Service<R> + Clone + Send + 'static,
+    S::Response: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError> + 'static,
+    S::Future: Send + 'static,
+    F: Fn(&R) -> Option<K>,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    C: Classify<R, S::Response, S::Error> + Clone + Send + Sync + 'static,
+    C::Kept: Send,
+    R: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, R, K, S::Response, C, S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let shared = &self.shared;
+        let Some(key) = (self.key)(&request) else {
+            shared.counts.bypassed.fetch_add(1, Relaxed);
+            return ResponseFuture::alone(Oneshot::new(self.inner.clone(), request));
+        };
+        match shared.find(&key, clock::now()) {
+            Found::Value(value) => {
+                shared.counts.hits.add();
+                ResponseFuture::there(Ok(value))
+            }
+            Found::Refresh(value) => {
+                shared.counts.stale.fetch_add(1, Relaxed);
+                self.refresh(key, request);
+                ResponseFuture::there(Ok(value))
+            }
+            Found::Failed(failure) => {
+                shared.counts.negative.fetch_add(1, Relaxed);
+                ResponseFuture::there(Err(failure.into_error()))
+            }
+            Found::Pass => {
+                shared.counts.passed.fetch_add(1, Relaxed);
+                let call = self.fill(request).fetch(Arc::clone(shared), key, None);
+                ResponseFuture::passing(Box::pin(call))
+            }
+            Found::Miss(spare) => {
+                let limit = shared.settings.longest_wait.get();
+                let (wait, fill) = self.fill(request).board(shared, key, spare, limit);
+                ResponseFuture::waiting(Arc::clone(shared), wait, fill)
+            }
+        }
+    }
+}
+
+impl<S: Clone, F, K, V, C: Clone> Cache<S, F, K, V, C> {
+    fn fill<R>(&self, request: R) -> Fill<S, R, C> {
+        Fill { service: self.inner.clone(), request, classify: self.classify.clone() }
+    }
+}
+
+impl<S, F, K, V, C> Cache<S, F, K, V, C> {
+    /// Renews an answer in the background, unless that is being done.
+    fn refresh<R>(&self, key: K, request: R)
+    where
+        S: Service<R, Response = V> + Clone + Send + 'static,
+        V: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError> + 'static,
+        S::Future: Send + 'static,
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        C: Classify<R, V, S::Error> + Clone + Send + Sync + 'static,
+        C::Kept: Send,
+        R: Send + 'static,
+    {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(call) = self.fill(request).renew(&self.shared, key) else { return };
+        self.shared.counts.refreshed.fetch_add(1, Relaxed);
+        drop(runtime.spawn(call));
+    }
+}
+
+impl<S: Clone, F: Clone, K, V, C: Clone> Clone for Cache<S, F, K, V, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            shared: Arc::clone(&self.shared),
+            key: self.key.clone(),
+            classify: self.classify.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, F, K, V, C> fmt::Debug for Cache<S, F, K, V, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("inner", &self.inner)
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}

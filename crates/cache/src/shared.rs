@@ -1,0 +1,274 @@
+//! What all services of one layer share.
+
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tower_ballast_core::{
+    BoxError, Event, EventKind, Random, Rejected, Reporter,
+    clock::{self, Nanos},
+    flights::{Failure, Flights},
+    window::Striped,
+};
+
+use crate::{
+    entry::{Content, Entry, Kept, Standing, Stored},
+    epochs::{Epoch, Epochs},
+    settings::Settings,
+    statistics::Statistics,
+    store::{Capacity, Quick, Store},
+};
+
+/// How many entries are kept unless another capacity is set.
+const CAPACITY: Capacity = Capacity::of_entries(10_000);
+/// For how long it is remembered that answers for a key are not to be kept.
+const PASSED: Duration = Duration::from_secs(60);
+
+pub(crate) struct Shared<K, V> {
+    store: OnceLock<Box<dyn Store<K, Stored<V>>>>,
+    pub(crate) flights: Flights<K, Shares<V>, Own<V>>,
+    epochs: Epochs,
+    pub(crate) settings: Settings<K, V>,
+    pub(crate) counts: Counts,
+    pub(crate) reporter: Reporter,
+    random: Random,
+}
+
+/// What a call gives to the one whose request was sent.
+pub(crate) struct Own<V> {
+    pub(crate) outcome: Result<V, BoxError>,
+    pub(crate) is_for_all: bool,
+}
+
+/// What it gives to the others.
+#[derive(Clone)]
+pub(crate) enum Shares<V> {
+    Value(V),
+    /// The answer is for one alone.
+    Alone,
+    Failed(Failure),
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: Striped,
+    pub(crate) misses: Striped,
+    pub(crate) stale: AtomicU64,
+    pub(crate) spared: AtomicU64,
+    pub(crate) negative: AtomicU64,
+    pub(crate) joined: AtomicU64,
+    pub(crate) passed: AtomicU64,
+    pub(crate) bypassed: AtomicU64,
+    pub(crate) refreshed: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+/// What there is for a key.
+pub(crate) enum Found<V> {
+    Value(V),
+    /// It is served, and made anew beside that.
+    Refresh(V),
+    Failed(Failure),
+    /// Nobody waits for the answer of another.
+    Pass,
+    /// Nothing, or what serves only if the call fails.
+    Miss(Option<Stored<V>>),
+}
+
+impl<K, V> Shared<K, V> {
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self {
+            store: OnceLock::new(),
+            flights: Flights::new(),
+            epochs: Epochs::new(),
+            settings: Settings::new(lifetime),
+            counts: Counts::default(),
+            reporter: Reporter::new("cache"),
+            random: Random::new(),
+        }
+    }
+
+    pub(crate) fn reseed(&self, seed: u64) {
+        self.random.reseed(seed);
+    }
+
+    pub(crate) fn set_store(&self, store: Box<dyn Store<K, Stored<V>>>) {
+        let _ = self.store.set(store);
+    }
+
+    /// How many answers are sent in place of a failure.
+    pub(crate) fn tell_spared(&self) {
+        self.counts.spared.fetch_add(1, Relaxed);
+        self.reporter.tell(|| Event::new(EventKind::FellBack).reason("stale"));
+    }
+
+    pub(crate) fn tell_settings(&self, what: &'static str) {
+        self.reporter.tell(|| Event::new(EventKind::SettingsChanged).reason(what));
+    }
+}
+
+impl<K, V> Shared<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    pub(crate) fn store(&self) -> &dyn Store<K, Stored<V>> {
+        &**self.store.get_or_init(|| Box::new(Quick::new(CAPACITY)))
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        let mut fresh = false;
+        let store = self.store.get_or_init(|| {
+            fresh = true;
+            Box::new(Quick::new(capacity))
+        });
+        if !fresh {
+            store.resize(capacity);
+        }
+    }
+
+    /// Looks for what there is.
+    pub(crate) fn find(&self, key: &K, now: Nanos) -> Found<V> {
+        let Some(stored) = self.store().get(key) else { return Found::Miss(None) };
+        let entry = &*stored.0;
+        let standing = entry.standing(now, self.settings.leniency(), || self.random.unit());
+        match (standing, &entry.content) {
+            (Standing::Fresh, Content::Value(value)) => Found::Value(value.clone()),
+            (Standing::Refresh, Content::Value(value)) => Found::Refresh(value.clone()),
+            (Standing::Fresh | Standing::Refresh, Content::Failed(failure)) => {
+                Found::Failed(failure.clone())
+            }
+            (Standing::Fresh | Standing::Refresh, Content::Passed) => Found::Pass,
+            (Standing::Spare, _) => Found::Miss(Some(stored)),
+            (Standing::Over, _) => Found::Miss(None),
+        }
+    }
+
+    /// The value of an entry that is good enough when the call has failed.
+    pub(crate) fn spare(&self, entry: Option<&Stored<V>>) -> Option<V> {
+        let entry = &*entry?.0;
+        let Content::Value(value) = &entry.content else { return None };
+        if !entry.is_good_if_error(clock::now(), self.settings.leniency()) {
+            return None;
+        }
+        self.tell_spared();
+        Some(value.clone())
+    }
+
+    pub(crate) fn mark(&self, key: &K) -> Epoch {
+        self.epochs.mark(key)
+    }
+
+    /// Keeps a good answer as long as its lifetime says; tells whether it is to be kept at all.
+    pub(crate) fn keep(&self, key: &K, value: &V, (began, epoch): (Nanos, Epoch)) -> bool {
+        let lifetime = match self.settings.lifetime_of.get() {
+            Some(lifetime_of) => lifetime_of(key, value),
+            None => Some(self.settings.lifetime.get()),
+        };
+        let kept = match lifetime {
+            Some(lifetime) => {
+                let lifetime = self.settings.shortened(lifetime, self.random.unit());
+                self.settings.measured(key, value.clone(), lifetime)
+            }
+            None => Kept::bare(Content::Passed, PASSED),
+        };
+        self.insert(key, kept, began, epoch);
+        lifetime.is_some()
+    }
+
+    /// Remembers for a while that a call failed, if that is wanted. What a layer refused may go well the next time.
+    pub(crate) fn keep_failure(&self, key: &K, error: &BoxError, (began, epoch): (Nanos, Epoch)) {
+        let lifetime = self.settings.negative.get();
+        if lifetime.is_zero() || Rejected::find(&**error).is_some() {
+            return;
+        }
+        let kept = Kept::bare(Content::Failed(Failure::of(&**error)), lifetime);
+        self.insert(key, kept, began, epoch);
+    }
+
+    /// Keeps a value that somebody has set by hand.
+    pub(crate) fn set(&self, key: K, value: V, lifetime: Duration) {
+        self.invalidate(&key);
+        let (kept, now) = (self.settings.measured(&key, value, lifetime), clock::now());
+        let size = kept.size;
+        self.store().put(key, Stored::new(kept, now, now), size);
+    }
+
+    fn insert(&self, key: &K, kept: Kept<V>, began: Nanos, epoch: Epoch) {
+        if !self.epochs.is_now(epoch) {
+            return;
+        }
+        let size = kept.size;
+        let stored = Stored::new(kept, began, clock::now());
+        self.store().put(key.clone(), stored, size);
+        // A purge that came meanwhile may have looked before it was there.
+        if !self.epochs.is_now(epoch) {
+            self.store().remove(key);
+        }
+    }
+
+    pub(crate) fn is_fresh(&self, key: &K, now: Nanos) -> bool {
+        self.store().get(key).is_some_and(|stored| {
+            matches!(stored.0.content, Content::Value(_)) && now < stored.0.fresh_until
+        })
+    }
+
+    pub(crate) fn invalidate(&self, key: &K) -> bool {
+        self.epochs.purge(key);
+        self.flights.detach(key);
+        self.store().remove(key).is_some()
+    }
+
+    pub(crate) fn invalidate_if(&self, wanted: &dyn Fn(&K, &Entry<V>) -> bool) {
+        self.epochs.purge_all();
+        self.flights.detach_all();
+        self.store().retain(&|key, stored| !wanted(key, &stored.0));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.epochs.purge_all();
+        self.flights.detach_all();
+        self.store().clear();
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let (counts, read) = (&self.counts, |count: &AtomicU64| count.load(Relaxed));
+        Statistics {
+            hits: counts.hits.sum(),
+            misses: counts.misses.sum(),
+            stale: read(&counts.stale),
+            spared: read(&counts.spared),
+            negative: read(&counts.negative),
+            joined: read(&counts.joined),
+            passed: read(&counts.passed),
+            bypassed: read(&counts.bypassed),
+            refreshed: read(&counts.refreshed),
+            failed: read(&counts.failed),
+            in_flight: self.flights.len(),
+            usage: self.store().usage(),
+        }
+    }
+}
+
+impl<V: Clone> Own<V> {
+    /// What the others get of it.
+    pub(crate) fn share(&self) -> Shares<V> {
+        match &self.outcome {
+            Ok(value) if self.is_for_all => Shares::Value(value.clone()),
+            Ok(_) => Shares::Alone,
+            Err(error) => Shares::Failed(Failure::of(&**error)),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Shared<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("reporter", &self.reporter).finish_non_exhaustive()
+    }
+}
