@@ -1,8 +1,10 @@
 //! Every layer, in every mode, under every law.
 
 mod bulkhead;
+mod cache;
 mod circuit_breaker;
 mod closures;
+mod coalesce;
 mod fallback;
 mod http;
 mod metrics;

@@ -68,6 +68,8 @@
 //! | [`TimeoutLayer`] | [`timeout`] | waiting for ever |
 //! | [`BulkheadLayer`] | [`bulkhead`] | taking in more than it can do at once |
 //! | [`PriorityRateLimitLayer`] | [`rate_limit`] | more requests than it can serve, and from serving the wrong ones first |
+//! | [`CacheLayer`] | [`cache`] | doing again what it has just done |
+//! | [`CoalesceLayer`] | [`coalesce`] | doing the same for many who ask at once |
 //! | [`FallbackLayer`] | [`fallback`] | answering with an error where a lesser answer would do |
 //! | [`PerKeyLayer`] | [`per_key`] | letting one key, such as a host, spoil what others share |
 //! | [`MetricsLayer`] | [`metrics`] | nothing, and shows how it fares |
@@ -102,7 +104,9 @@ mod reqwest_client;
 mod server;
 
 pub use tower_ballast_bulkhead as bulkhead;
+pub use tower_ballast_cache as cache;
 pub use tower_ballast_circuit_breaker as circuit_breaker;
+pub use tower_ballast_coalesce as coalesce;
 pub use tower_ballast_core as core;
 pub use tower_ballast_fallback as fallback;
 #[cfg(feature = "http")]
@@ -113,7 +117,9 @@ pub use tower_ballast_retry as retry;
 pub use tower_ballast_timeout as timeout;
 
 pub use tower_ballast_bulkhead::BulkheadLayer;
+pub use tower_ballast_cache::CacheLayer;
 pub use tower_ballast_circuit_breaker::CircuitBreakerLayer;
+pub use tower_ballast_coalesce::CoalesceLayer;
 pub use tower_ballast_core::{
     Backoff, BoxError, Budget, Classify, Deadline, Enforcement, Event, Facts, Jitter, Key,
     Observer, Priority, Ratio, Reason, Rejected, Retryable, Verdict, count, facts, idempotent,
@@ -150,9 +156,9 @@ pub use self::{
 /// ```
 pub mod prelude {
     pub use crate::{
-        Backoff, BoxError, Budget, BulkheadLayer, CircuitBreakerLayer, Deadline, Enforcement,
-        Event, Facts, FallbackLayer, Jitter, Key, KeyLimit, MetricsLayer, Priority,
-        PriorityRateLimitLayer, Quota, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer, Verdict,
-        count, facts, idempotent,
+        Backoff, BoxError, Budget, BulkheadLayer, CacheLayer, CircuitBreakerLayer, CoalesceLayer,
+        Deadline, Enforcement, Event, Facts, FallbackLayer, Jitter, Key, KeyLimit, MetricsLayer,
+        Priority, PriorityRateLimitLayer, Quota, Ratio, Reason, Rejected, RetryLayer, TimeoutLayer,
+        Verdict, count, facts, idempotent,
     };
 }
