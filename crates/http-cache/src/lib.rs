@@ -1,1 +1,3 @@
 //! An HTTP cache as a Tower layer.
+
+pub mod engine;

@@ -1,0 +1,75 @@
+//! What a request that changes something makes void (RFC 9111 section 4.4).
+
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+
+use super::decide::Ask;
+
+/// The targets whose entries are void after such a response: that of the request, and those of `Location` and
+/// `Content-Location` of the same origin. None after a method that is safe, or a failure.
+#[must_use]
+pub fn outdated(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> Vec<Uri> {
+    let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(ask.method);
+    if is_safe || !(status.is_success() || status.is_redirection()) {
+        return Vec::new();
+    }
+    let named = [header::LOCATION, header::CONTENT_LOCATION];
+    let others = named.iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    let others = others.filter_map(|reference| resolve(ask.uri, reference));
+    std::iter::once(ask.uri.clone()).chain(others).collect()
+}
+
+/// A reference as a target of the same origin; none when it is of another.
+fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+    let reference = reference.split('#').next()?;
+    let rooted = |path: &str| {
+        let mut parts = base.clone().into_parts();
+        parts.path_and_query = Some(path.parse().ok()?);
+        Uri::from_parts(parts).ok()
+    };
+    if let Some(rest) = reference.strip_prefix("//") {
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let is_own = base.authority()?.as_str().eq_ignore_ascii_case(authority);
+        return if is_own { rooted(if path.is_empty() { "/" } else { path }) } else { None };
+    }
+    if reference.starts_with('/') {
+        return rooted(&without_dots(reference));
+    }
+    let is_absolute =
+        reference.find(':').is_some_and(|colon| !reference[..colon].contains(['/', '?']));
+    if is_absolute {
+        let uri: Uri = reference.parse().ok()?;
+        let is_own = base.authority().is_some_and(|own| {
+            uri.authority().is_some_and(|other| own.as_str().eq_ignore_ascii_case(other.as_str()))
+        });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        return if is_own { rooted(path) } else { None };
+    }
+    let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    match reference {
+        "" => Some(base.clone()),
+        query if query.starts_with('?') => rooted(&format!("{}{query}", base.path())),
+        path => rooted(&without_dots(&format!("{folder}/{path}"))),
+    }
+}
+
+/// RFC 3986 section 5.2.4.
+fn without_dots(path: &str) -> String {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}{query}", kept.join("/"))
+}

@@ -1,0 +1,110 @@
+//! `Cache-Status` (RFC 9211).
+
+use std::{fmt::Write, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::decide::Forward;
+
+/// What a cache says of one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Whether the answer was there.
+    pub outcome: Outcome,
+    /// How much longer it is fresh, or for how long it has not been.
+    pub ttl: Option<Ttl>,
+    /// Whether the response was kept.
+    pub stored: bool,
+    /// Whether the request waited for that of another.
+    pub collapsed: bool,
+    /// The status of the response to what was sent on.
+    pub forwarded: Option<u16>,
+    /// A word on why something is so.
+    pub detail: Option<&'static str>,
+}
+
+/// Whether an answer was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was.
+    Hit,
+    /// The request was sent on.
+    Forwarded(Forward),
+    /// The request had nothing to do with the cache.
+    Bypass,
+}
+
+/// Seconds of freshness that are left, or that are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    /// So long it is fresh.
+    Fresh(Duration),
+    /// So long it has been stale.
+    Stale(Duration),
+}
+
+const FIELD: HeaderName = HeaderName::from_static("cache-status");
+
+impl Status {
+    /// Of an answer that was there, or not.
+    #[must_use]
+    pub const fn new(outcome: Outcome) -> Self {
+        Self { outcome, ttl: None, stored: false, collapsed: false, forwarded: None, detail: None }
+    }
+
+    /// Appends it to a response, as said by the cache `name`.
+    pub fn write(&self, name: &str, headers: &mut HeaderMap) {
+        let mut text = String::with_capacity(48);
+        if is_token(name) {
+            text.push_str(name);
+        } else {
+            let _ = write!(text, "\"{}\"", name.replace(['"', '\\'], ""));
+        }
+        match self.outcome {
+            Outcome::Hit => text.push_str("; hit"),
+            Outcome::Bypass => text.push_str("; fwd=bypass"),
+            Outcome::Forwarded(why) => {
+                let _ = write!(text, "; fwd={}", why.as_str());
+            }
+        }
+        if let Some(status) = self.forwarded {
+            let _ = write!(text, "; fwd-status={status}");
+        }
+        let _ = match self.ttl {
+            Some(Ttl::Fresh(left)) => write!(text, "; ttl={}", left.as_secs()),
+            Some(Ttl::Stale(over)) => write!(text, "; ttl=-{}", over.as_secs()),
+            None => Ok(()),
+        };
+        for (is_so, word) in [(self.stored, "; stored"), (self.collapsed, "; collapsed")] {
+            if is_so {
+                text.push_str(word);
+            }
+        }
+        if let Some(detail) = self.detail {
+            let _ = write!(text, "; detail={detail}");
+        }
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.append(FIELD, value);
+        }
+    }
+}
+
+impl Forward {
+    /// The name of RFC 9211 section 2.2.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Partial => "partial",
+            Self::Stale => "stale",
+            Self::Request => "request",
+        }
+    }
+}
+
+fn is_token(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c))
+}
