@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower_ballast::{
-    HttpClassify, HttpReplay, Idempotent, RespondLayer, http_client, http_server, prelude::*,
+    HttpClassify, HttpReplay, Idempotent, RespondLayer, bulkhead::Permit, http_client, http_server,
+    prelude::*,
 };
 use tower_ballast_core::{Key, Standing};
-use tower_ballast_http::{HttpFacts, RateLimitFieldsLayer};
+use tower_ballast_http::{HeldBody, HttpFacts, RateLimitFieldsLayer, UntilBodyEnds};
 use tower_ballast_test::{
     laws,
     laws::{Fuse, Subject, Trip},
@@ -65,6 +66,30 @@ laws! {
     read: read::<tower_ballast_http::RespondBody<Body>>,
     trip: Trip::Failing(20),
     rest: HOUR,
+}
+
+laws! {
+    mod bulkhead_until_the_body_ends;
+    layer: || BulkheadLayer::new(1000).hold(UntilBodyEnds::new()),
+    readiness: pass_through,
+    request: request,
+    response: response::<Body>,
+    read: read::<HeldBody<Body, Permit>>,
+    trip: Trip::InFlight(1000),
+    counts: |layer: &BulkheadLayer<_, _, _>| layer.handle().in_flight(),
+}
+
+laws! {
+    mod queue_until_the_body_ends;
+    layer: || BulkheadLayer::new(1)
+        .queue(10_000)
+        .longest_wait(Duration::MAX)
+        .hold(UntilBodyEnds::new().idle(Duration::MAX)),
+    readiness: optimistic,
+    request: request,
+    response: response::<Body>,
+    read: read::<HeldBody<Body, Permit>>,
+    counts: |layer: &BulkheadLayer<_, _, _>| (layer.handle().in_flight(), layer.handle().waiting()),
 }
 
 /// A limit of which half is left, whoever asks.

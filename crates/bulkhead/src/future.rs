@@ -5,7 +5,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tower_ballast_core::BoxError;
+use tower_ballast_core::{BoxError, Hold, UntilResponse};
 
 use crate::permit::Permit;
 
@@ -13,31 +13,27 @@ pin_project! {
     /// The answer of a [`Bulkhead`](crate::Bulkhead), or its rejection.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, H = UntilResponse> {
         #[pin]
-        state: State<F>,
+        state: State<F, H>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
     #[derive(Debug)]
-    enum State<F> {
+    enum State<F, H> {
         // The permit comes last, so that the call is over when it goes back.
-        Calling { #[pin] response: F, permit: Option<Permit> },
+        Calling { #[pin] response: F, permit: Option<Permit>, hold: H },
         Rejected { rejected: Option<BoxError> },
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F, H> ResponseFuture<F, H> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) const fn calling(response: F, permit: Option<Permit>) -> Self {
-        Self { state: State::Calling { response, permit } }
-    }
-
-    pub(crate) const fn free(response: F) -> Self {
-        Self::calling(response, None)
+    pub(crate) const fn calling(response: F, permit: Option<Permit>, hold: H) -> Self {
+        Self { state: State::Calling { response, permit, hold } }
     }
 
     pub(crate) const fn rejected(rejected: BoxError) -> Self {
@@ -45,22 +41,29 @@ impl<F> ResponseFuture<F> {
     }
 }
 
-impl<F, T, E> Future for ResponseFuture<F>
+impl<F, T, E, H> Future for ResponseFuture<F, H>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
+    H: Hold<T, Permit>,
 {
-    type Output = Result<T, BoxError>;
+    type Output = Result<H::Response, BoxError>;
 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { response, permit } => {
+            StateProj::Calling { response, permit, hold } => {
                 let outcome = ready!(response.poll(cx));
                 // Whoever is answered may call again at once, and finds the permit back.
-                *permit = None;
-                Poll::Ready(outcome.map_err(Into::into))
+                let held = permit.take();
+                Poll::Ready(match outcome {
+                    Ok(response) => Ok(hold.hold(response, held)),
+                    Err(error) => {
+                        drop(held);
+                        Err(error.into())
+                    }
+                })
             }
             StateProj::Rejected { rejected } => {
                 let rejected = rejected.take().expect("a future is not polled after it is ready");

@@ -1,6 +1,6 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Event, Name, Observer};
+use tower_ballast_core::{Enforcement, Event, Name, Observer, UntilResponse};
 use tower_layer::Layer;
 
 use crate::{
@@ -26,9 +26,10 @@ use crate::{
 /// assert_eq!(layer.handle().limit(), 30);
 /// ```
 #[derive(Debug)]
-pub struct BulkheadLayer<F = (), M = Refuse> {
+pub struct BulkheadLayer<F = (), M = Refuse, H = UntilResponse> {
     shared: Arc<Shared>,
     facts: F,
+    hold: H,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -36,11 +37,12 @@ impl BulkheadLayer {
     /// At most `limit` requests at once; others are refused. Zero admits nobody.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self { shared: Arc::new(Shared::new(limit)), facts: (), mode: PhantomData }
+        let shared = Arc::new(Shared::new(limit));
+        Self { shared, facts: (), hold: UntilResponse, mode: PhantomData }
     }
 }
 
-impl<F, M> BulkheadLayer<F, M> {
+impl<F, M, H> BulkheadLayer<F, M, H> {
     /// How many may run at once, in place of the number it was made with.
     #[must_use]
     pub fn limit(self, limit: u32) -> Self {
@@ -51,15 +53,24 @@ impl<F, M> BulkheadLayer<F, M> {
     /// Lets up to `most` callers wait for their turn, each at most
     /// [`longest_wait`](BulkheadLayer::longest_wait). The inner service must then be `Clone`.
     #[must_use]
-    pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue> {
+    pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue, H> {
         self.shared.set_most_waiting(most);
-        BulkheadLayer { shared: self.shared, facts: self.facts, mode: PhantomData }
+        let Self { shared, facts, hold, .. } = self;
+        BulkheadLayer { shared, facts, hold, mode: PhantomData }
     }
 
     /// What may be known of a request: the deadline at which its wait ends. Default: nothing.
     #[must_use]
-    pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M> {
-        BulkheadLayer { shared: self.shared, facts, mode: PhantomData }
+    pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M, H> {
+        BulkheadLayer { shared: self.shared, facts, hold: self.hold, mode: PhantomData }
+    }
+
+    /// How long a response holds its permit. Default: [`UntilResponse`], that is, it goes back when
+    /// the response is there. `UntilBodyEnds` of `tower-ballast-http` holds it for as long as
+    /// an HTTP body is sent.
+    #[must_use]
+    pub fn hold<I>(self, hold: I) -> BulkheadLayer<F, M, I> {
+        BulkheadLayer { shared: self.shared, facts: self.facts, hold, mode: PhantomData }
     }
 
     /// What it is called in errors and events. Default: `bulkhead`. The first name stays.
@@ -125,7 +136,7 @@ impl<F, M> BulkheadLayer<F, M> {
     }
 }
 
-impl<F> BulkheadLayer<F, Queue> {
+impl<F, H> BulkheadLayer<F, Queue, H> {
     /// How long a caller may wait for its turn. Default: 1 second. [`Duration::MAX`] waits until
     /// the deadline, or for ever.
     #[must_use]
@@ -143,16 +154,18 @@ impl<F> BulkheadLayer<F, Queue> {
     }
 }
 
-impl<F: Clone, M> Clone for BulkheadLayer<F, M> {
+impl<F: Clone, M, H: Clone> Clone for BulkheadLayer<F, M, H> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), facts: self.facts.clone(), mode: PhantomData }
+        let (facts, hold) = (self.facts.clone(), self.hold.clone());
+        Self { shared: Arc::clone(&self.shared), facts, hold, mode: PhantomData }
     }
 }
 
-impl<S, F: Clone, M> Layer<S> for BulkheadLayer<F, M> {
-    type Service = Bulkhead<S, F, M>;
+impl<S, F: Clone, M, H: Clone> Layer<S> for BulkheadLayer<F, M, H> {
+    type Service = Bulkhead<S, F, M, H>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Bulkhead::new(inner, Arc::clone(&self.shared), self.facts.clone())
+        let shared = Arc::clone(&self.shared);
+        Bulkhead::new(inner, shared, self.facts.clone(), self.hold.clone())
     }
 }

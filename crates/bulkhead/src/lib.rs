@@ -92,8 +92,8 @@
 //! | not ready for | any time |
 //! | enforcement | on |
 //!
-//! The permit is held until the response is there, that is, over HTTP, its head; it goes back also when
-//! the response future is dropped or panics. All settings change live through the
+//! The permit is held until the response is there, that is, over HTTP, its head, or for longer by
+//! [choice](BulkheadLayer::hold); it goes back also when the response future is dropped or panics. All settings change live through the
 //! [handle](BulkheadHandle), with those in flight and in the queue kept.
 //!
 //! # A service that is not ready
@@ -138,6 +138,7 @@ pub use self::{
     handle::BulkheadHandle,
     layer::BulkheadLayer,
     modes::{Queue, Refuse},
+    permit::Permit,
     service::Bulkhead,
     statistics::Statistics,
     waiting::WaitingFuture,

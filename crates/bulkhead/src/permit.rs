@@ -1,13 +1,17 @@
 //! The right to be in flight.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tower_ballast_core::{Event, EventKind, Held};
 
 use crate::shared::Shared;
 
-/// Goes back when it is dropped.
+/// The right to be in flight, which goes back when it is dropped.
+///
+/// What a [`hold`](crate::BulkheadLayer::hold) strategy keeps beside a response.
 #[derive(Debug)]
 #[must_use = "dropped at once, it goes back at once"]
-pub(crate) struct Permit(Arc<Shared>);
+pub struct Permit(Arc<Shared>);
 
 impl Permit {
     #[inline]
@@ -22,6 +26,16 @@ impl Permit {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.0
+    }
+}
+
+impl Held for Permit {
+    fn expire(self, idle: Duration) {
+        let shared = Arc::clone(&self.0);
+        // Back before it is told, so that who is told finds it so.
+        drop(self);
+        shared.refusals.add_expired();
+        shared.reporter.tell(|| Event::new(EventKind::HoldExpired).delay(idle));
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Statistics {
     pub deadline_passed: u64,
     /// Refused because the service was not ready for too long.
     pub not_ready: u64,
+    /// Permits that went back before their response was over, because it did not go on.
+    pub holds_expired: u64,
 }
 
 /// The counts behind it; written only where something is refused.
@@ -37,6 +39,7 @@ pub(crate) struct Refusals {
     wait_too_long: AtomicU64,
     deadline_passed: AtomicU64,
     not_ready: AtomicU64,
+    holds_expired: AtomicU64,
 }
 
 impl Refusals {
@@ -52,6 +55,10 @@ impl Refusals {
         count.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn add_expired(&self) {
+        self.holds_expired.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn read(&self) -> Statistics {
         Statistics {
             full: self.full.load(Relaxed),
@@ -60,6 +67,7 @@ impl Refusals {
             wait_too_long: self.wait_too_long.load(Relaxed),
             deadline_passed: self.deadline_passed.load(Relaxed),
             not_ready: self.not_ready.load(Relaxed),
+            holds_expired: self.holds_expired.load(Relaxed),
             ..Statistics::default()
         }
     }

@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll};
 
-use tower_ballast_core::{BoxError, Facts, Readiness, Reason, clock, ranks::Rank};
+use tower_ballast_core::{BoxError, Facts, Hold, Readiness, Reason, clock, ranks::Rank};
 use tower_service::Service;
 
 use crate::{
@@ -15,15 +15,16 @@ use crate::{
     waiting::{Slow, WaitingFuture},
 };
 
-impl<S, F, R> Service<R> for Bulkhead<S, F, Queue>
+impl<S, F, H, R> Service<R> for Bulkhead<S, F, Queue, H>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
     F: Facts<R>,
+    H: Hold<S::Response, Permit> + Clone,
 {
-    type Response = S::Response;
+    type Response = H::Response;
     type Error = BoxError;
-    type Future = WaitingFuture<S, S::Future, R>;
+    type Future = WaitingFuture<S, S::Future, R, H>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.readiness = Readiness::of(self.inner.poll_ready(cx));
@@ -52,7 +53,8 @@ where
                 Entry::Go(granted) => permit = Some(granted),
                 Entry::Stand(standing) => {
                     let deadline = self.facts.deadline(&request);
-                    let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
+                    let inner = readiness.let_go(&mut self.inner);
+                    let slow = Slow::new(inner, request, deadline, self.hold.clone());
                     return WaitingFuture::standing(slow, standing);
                 }
                 Entry::Refused(reason) => {
@@ -65,15 +67,17 @@ where
             }
         }
         if matches!(readiness, Readiness::Ready) {
-            return ResponseFuture::calling(self.inner.call(request), permit).into();
+            let hold = self.hold.clone();
+            return ResponseFuture::calling(self.inner.call(request), permit, hold).into();
         }
         let deadline = self.facts.deadline(&request);
-        let slow = Slow::new(readiness.let_go(&mut self.inner), request, deadline);
+        let inner = readiness.let_go(&mut self.inner);
+        let slow = Slow::new(inner, request, deadline, self.hold.clone());
         WaitingFuture::readying(slow, permit)
     }
 }
 
-impl<S: Clone, F> Bulkhead<S, F, Queue> {
+impl<S: Clone, F, H> Bulkhead<S, F, Queue, H> {
     #[cold]
     fn join<R>(&self, request: &R) -> Entry
     where
@@ -89,7 +93,7 @@ impl<S: Clone, F> Bulkhead<S, F, Queue> {
 
     /// Refuses when the inner service has not been ready for too long. That it was asked just
     /// before is what finds it ready again.
-    fn refuse_unready<C, R>(&mut self, readiness: &Readiness) -> Option<WaitingFuture<S, C, R>> {
+    fn refuse_unready<C, R>(&mut self, readiness: &Readiness) -> Option<WaitingFuture<S, C, R, H>> {
         if !matches!(readiness, Readiness::Polled) {
             return None;
         }

@@ -6,7 +6,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower_ballast_core::{BoxError, Deadline, Reason, clock};
+use tower_ballast_core::{BoxError, Deadline, Hold, Reason, UntilResponse, clock};
 use tower_service::Service;
 
 use crate::{future::ResponseFuture, permit::Permit, standing::Standing};
@@ -14,18 +14,18 @@ use crate::{future::ResponseFuture, permit::Permit, standing::Standing};
 pin_project! {
     /// The answer of a [`Bulkhead`](crate::Bulkhead) with a queue.
     #[must_use = "futures do nothing unless polled"]
-    pub struct WaitingFuture<S, F, R> {
+    pub struct WaitingFuture<S, F, R, H = UntilResponse> {
         #[pin]
-        state: State<S, F, R>,
+        state: State<S, F, R, H>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, F, R> {
-        Standing { slow: Option<Slow<S, R>>, standing: Standing, #[pin] timer: Option<Sleep> },
-        Readying { slow: Option<Slow<S, R>>, permit: Option<Permit>, #[pin] patience: Patience },
-        Calling { #[pin] response: ResponseFuture<F> },
+    enum State<S, F, R, H> {
+        Standing { slow: Option<Slow<S, R, H>>, standing: Standing, #[pin] timer: Option<Sleep> },
+        Readying { slow: Option<Slow<S, R, H>>, permit: Option<Permit>, #[pin] patience: Patience },
+        Calling { #[pin] response: ResponseFuture<F, H> },
         Failed { error: Option<BoxError> },
     }
 }
@@ -37,24 +37,25 @@ pin_project! {
 }
 
 /// What a call needs that cannot be made at once.
-pub(crate) struct Slow<S, R> {
+pub(crate) struct Slow<S, R, H> {
     inner: S,
     request: R,
     deadline: Option<Deadline>,
+    hold: H,
 }
 
-impl<S, R> Slow<S, R> {
-    pub(crate) const fn new(inner: S, request: R, deadline: Option<Deadline>) -> Self {
-        Self { inner, request, deadline }
+impl<S, R, H> Slow<S, R, H> {
+    pub(crate) const fn new(inner: S, request: R, deadline: Option<Deadline>, hold: H) -> Self {
+        Self { inner, request, deadline, hold }
     }
 }
 
-impl<S, F, R> WaitingFuture<S, F, R> {
-    pub(crate) fn standing(slow: Slow<S, R>, standing: Standing) -> Self {
+impl<S, F, R, H> WaitingFuture<S, F, R, H> {
+    pub(crate) fn standing(slow: Slow<S, R, H>, standing: Standing) -> Self {
         Self { state: State::Standing { slow: Some(slow), standing, timer: None } }
     }
 
-    pub(crate) fn readying(slow: Slow<S, R>, permit: Option<Permit>) -> Self {
+    pub(crate) fn readying(slow: Slow<S, R, H>, permit: Option<Permit>) -> Self {
         Self { state: State::readying(slow, permit) }
     }
 
@@ -63,26 +64,27 @@ impl<S, F, R> WaitingFuture<S, F, R> {
     }
 }
 
-impl<S, F, R> State<S, F, R> {
-    fn readying(slow: Slow<S, R>, permit: Option<Permit>) -> Self {
+impl<S, F, R, H> State<S, F, R, H> {
+    fn readying(slow: Slow<S, R, H>, permit: Option<Permit>) -> Self {
         Self::Readying { slow: Some(slow), permit, patience: Patience::default() }
     }
 }
 
-impl<S, F, R> From<ResponseFuture<F>> for WaitingFuture<S, F, R> {
+impl<S, F, R, H> From<ResponseFuture<F, H>> for WaitingFuture<S, F, R, H> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    fn from(response: ResponseFuture<F>) -> Self {
+    fn from(response: ResponseFuture<F, H>) -> Self {
         Self { state: State::Calling { response } }
     }
 }
 
-impl<S, R> Future for WaitingFuture<S, S::Future, R>
+impl<S, R, H> Future for WaitingFuture<S, S::Future, R, H>
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
+    H: Hold<S::Response, Permit>,
 {
-    type Output = Result<S::Response, BoxError>;
+    type Output = Result<H::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -112,12 +114,13 @@ where
                             if let Some(permit) = permit {
                                 permit.shared().found_ready();
                             }
-                            let Some(Slow { mut inner, request, .. }) = slow.take() else {
+                            let Some(Slow { mut inner, request, hold, .. }) = slow.take() else {
                                 continue;
                             };
                             let permit = permit.take();
-                            let response = inner.call(request);
-                            State::Calling { response: ResponseFuture::calling(response, permit) }
+                            let response =
+                                ResponseFuture::calling(inner.call(request), permit, hold);
+                            State::Calling { response }
                         }
                         Poll::Pending => {
                             let Some(held) = &*permit else { return Poll::Pending };
@@ -172,7 +175,7 @@ impl Patience {
     }
 }
 
-impl<S, F, R> std::fmt::Debug for WaitingFuture<S, F, R> {
+impl<S, F, R, H> std::fmt::Debug for WaitingFuture<S, F, R, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.state {
             State::Standing { .. } => "WaitingFuture(standing)",

@@ -26,6 +26,9 @@ pub enum EventKind {
     FellBack,
     /// A fallback was wanted and not to be had, for [`Event::reason`].
     FallbackMissed,
+    /// A response goes on without what it held, such as a permit: nothing of it had come for
+    /// [`Event::delay`].
+    HoldExpired,
 }
 
 impl EventKind {
@@ -42,6 +45,7 @@ impl EventKind {
             Self::ErrorHidden => "error_hidden",
             Self::FellBack => "fell_back",
             Self::FallbackMissed => "fallback_missed",
+            Self::HoldExpired => "hold_expired",
         }
     }
 }

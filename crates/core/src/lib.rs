@@ -8,7 +8,7 @@
 //! | of | what |
 //! |---|---|
 //! | time | [`clock`], [`Deadline`] |
-//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`], [`Discard`] |
+//! | requests | [`Facts`], [`facts()`], [`idempotent()`], [`Priority`], [`Key`], [`Attempt`], [`Operation`], [`Replay`], [`Discard`], [`Hold`] |
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`], [`Standing`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
@@ -40,6 +40,7 @@ mod facts;
 pub mod flights;
 pub mod gate;
 pub mod histogram;
+mod hold;
 pub mod keys;
 mod name;
 mod observer;
@@ -73,6 +74,7 @@ pub use self::{
         MarkWith, PriorityFrom, RepeatableIf, facts, idempotent,
     },
     histogram::Histogram,
+    hold::{Held, Hold, UntilResponse},
     name::Name,
     observer::{Both, Observer, SharedObserver},
     oneshot::Oneshot,

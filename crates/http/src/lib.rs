@@ -22,6 +22,7 @@
 //! | whose request it is | [`ClientIp`], [`ClientToken`], [`ClientField`], or an [`Identity`] of your own |
 //! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
 //! | telling what is left of limits | [`RateLimitFieldsLayer`] |
+//! | holding a permit until a body has ended | [`UntilBodyEnds`] |
 //! | reading a discarded response to its end | [`HttpDrain`]; `ReqwestDrain` for reqwest |
 //! | `Retry-After` | [`read_retry_after`], [`write_retry_after`] |
 //! | request and response types of your own | [`HttpRequest`], [`HttpResponse`] |
@@ -72,6 +73,7 @@ mod client;
 mod drain;
 mod facts;
 mod grpc;
+mod hold;
 mod idempotent;
 mod operation;
 pub mod rate_limit_fields;
@@ -89,6 +91,7 @@ pub use self::{
     client::{Cidr, ClientField, ClientIp, ClientToken, Identity, PeerAddr},
     drain::{DrainFuture, HttpDrain},
     facts::HttpFacts,
+    hold::{HeldBody, UntilBodyEnds},
     idempotent::Idempotent,
     operation::{ByAuthority, ByMethod},
     rate_limit_fields::{RateLimitFields, RateLimitFieldsLayer},

@@ -121,6 +121,7 @@ impl Observer for Exporter {
             EventKind::FallbackMissed => {
                 self.count("ballast_fallbacks_missed_total", layer, &[reason]);
             }
+            EventKind::HoldExpired => self.count("ballast_holds_expired_total", layer, &[]),
             EventKind::ErrorHidden => self.count("ballast_errors_hidden_total", layer, &[reason]),
             EventKind::SettingsChanged => {
                 self.count("ballast_setting_changes_total", layer, &[reason]);
@@ -207,6 +208,7 @@ fn describe() {
         ("ballast_state_changes_total", "Changes of state, such as those of a circuit."),
         ("ballast_fallbacks_total", "Outcomes that a fallback took the place of."),
         ("ballast_fallbacks_missed_total", "Fallbacks that were wanted and not to be had."),
+        ("ballast_holds_expired_total", "Permits taken from responses that did not go on."),
         ("ballast_errors_hidden_total", "Errors whose text was kept from a client."),
         ("ballast_setting_changes_total", "Settings that were changed, by their names."),
     ] {

@@ -20,8 +20,8 @@ impl AdaptiveLayer {
     /// Has the limiter set the bulkhead's limit, from now on. A limit that is set by hand holds until
     /// the limiter changes its own.
     #[must_use]
-    pub fn new<F, M>(
-        bulkhead: &BulkheadLayer<F, M>,
+    pub fn new<F, M, H>(
+        bulkhead: &BulkheadLayer<F, M, H>,
         limiter: impl Limiter + 'static,
     ) -> AdaptiveLayer {
         let sampled = Arc::new(Sampled::new(bulkhead.handle(), Box::new(limiter)));

@@ -63,6 +63,7 @@ fn every_event(layer: &str, observer: &impl Observer) {
         EventKind::ErrorHidden,
         EventKind::FellBack,
         EventKind::FallbackMissed,
+        EventKind::HoldExpired,
     ];
     let others = kinds.map(|kind| Event::new(kind).reason("why").states("closed", "open"));
     for mut event in others.into_iter().chain([Event::refused(&refused)]) {
