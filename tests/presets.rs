@@ -1,9 +1,15 @@
 //! What the presets keep apart, and what they share.
 
-use std::{convert::Infallible, future::pending};
+use std::{
+    convert::Infallible,
+    future::pending,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_ballast::{
     Endpoint, HttpReplay, Reason, Rejected, circuit_breaker::Phase, http_client, http_server,
@@ -67,8 +73,8 @@ async fn an_open_circuit_survives_a_flood_of_made_up_hosts() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_tuned_holds_for_every_authority_and_everyone_is_told() {
-    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let log = std::sync::Arc::clone(&told);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
     let preset = http_client()
         .retry(|layer| layer.replay(HttpReplay::new()))
         .bulkhead(|layer| layer.limit(0).name("none"))
@@ -84,7 +90,8 @@ async fn what_is_tuned_holds_for_every_authority_and_everyone_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_server_refuses_what_it_cannot_work_on_and_counts_by_operation() {
     let preset = http_server()
-        .bulkhead(|layer| layer.limit(1).queue(0))
+        .limit(1)
+        .bulkhead(|layer| layer.queue(0))
         .operation(|request: &Request<Body>| request.uri().path());
     let (figures, bulkhead) = (preset.metrics_handle(), preset.bulkhead_handle());
     let app = preset.layer(service_fn(|request: Request<Body>| async move {
@@ -105,6 +112,40 @@ async fn a_server_refuses_what_it_cannot_work_on_and_counts_by_operation() {
     assert_eq!(figures.of("/hang").unwrap().whole.cancelled, 1);
     let root = figures.of("/").unwrap().whole;
     assert_eq!((root.count, root.ignored, root.errors), (2, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_finds_how_much_it_can_do_at_once() {
+    const WORKERS: usize = 40;
+    let workers = Arc::new(Semaphore::new(WORKERS));
+    let preset = http_server();
+    let (bulkhead, figures) = (preset.bulkhead_handle(), preset.metrics_handle());
+    let app = preset.layer(service_fn(move |_: Request<Body>| {
+        let workers = Arc::clone(&workers);
+        async move {
+            let _worker = workers.acquire().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }
+    }));
+    let served =
+        || figures.of("GET").map_or(0, |figures| figures.whole.count - figures.whole.ignored);
+    let mut at_half = 0;
+    // Half as much again as the 2000 a second that it can do, for ten seconds.
+    for millis in 0..10_000_u64 {
+        for _ in 0..3 {
+            let request = Request::get("/").body(Body::empty()).unwrap();
+            tokio::spawn(app.clone().oneshot(request));
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if millis == 5000 {
+            at_half = served();
+        }
+    }
+    let (rate, limit) = ((served() - at_half) / 5, bulkhead.limit());
+    // Timers that end by the millisecond take one in twenty of it.
+    assert!(rate > 1800, "{rate} a second of 2000");
+    assert!((30..=80).contains(&limit), "{limit} at once, where 40 are worked on");
 }
 
 #[test]

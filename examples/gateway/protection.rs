@@ -75,7 +75,8 @@ pub(crate) fn guard(proxy: Proxy) -> Router {
 fn picky() -> HttpServer {
     http_server()
         .facts(HttpFacts::new().trusted_sender())
-        .bulkhead(|layer| layer.limit(AT_ONCE).longest_wait(LONGEST_WAIT))
+        .limit(AT_ONCE)
+        .bulkhead(|layer| layer.longest_wait(LONGEST_WAIT))
 }
 
 /// The client's preset with times of a tenth, so that a storm fits into half a minute, and a window

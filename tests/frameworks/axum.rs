@@ -28,7 +28,7 @@ fn held(station: &Station) -> Router {
 #[tokio::test]
 async fn a_bulkhead_of_one_never_runs_two_over_several_connections() {
     let (station, mut arrived) = Station::new();
-    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
+    let preset = http_server().limit(1).bulkhead(|layer| layer.queue(0));
     let handle = preset.bulkhead_handle();
     let address = serve(held(&station).layer(preset)).await;
     let running = tokio::spawn(async move { ask(address, "/").await });
@@ -133,7 +133,7 @@ async fn a_protected_service_may_be_boxed_and_cloned() {
             Ok::<_, std::convert::Infallible>("done".into_response())
         }
     });
-    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
+    let preset = http_server().limit(1).bulkhead(|layer| layer.queue(0));
     let service = BoxCloneSyncService::new(preset.layer(inner));
     let address = serve(Router::new().fallback_service(service)).await;
     let running = tokio::spawn(async move { ask(address, "/").await });

@@ -25,7 +25,7 @@ fn get(address: SocketAddr) -> Request<Empty<bytes::Bytes>> {
 async fn a_server_on_several_connections_has_one_bulkhead() {
     let (station, mut arrived) = Station::new();
     let held = station.clone();
-    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
+    let preset = http_server().limit(1).bulkhead(|layer| layer.queue(0));
     let service = preset.layer(service_fn(move |_: Request<hyper::body::Incoming>| {
         let held = held.clone();
         async move {
@@ -50,7 +50,7 @@ async fn a_server_on_several_connections_has_one_bulkhead() {
 async fn streams_of_one_http2_connection_share_it_too() {
     let (station, mut arrived) = Station::new();
     let held = station.clone();
-    let preset = http_server().bulkhead(|layer| layer.limit(2).queue(0));
+    let preset = http_server().limit(2).bulkhead(|layer| layer.queue(0));
     let service = preset.layer(service_fn(move |_: Request<hyper::body::Incoming>| {
         let held = held.clone();
         async move {

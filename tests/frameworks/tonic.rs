@@ -72,7 +72,7 @@ fn answer(status: i32) -> tonic::Response<HealthCheckResponse> {
 #[tokio::test]
 async fn a_servers_connections_share_one_bulkhead_and_its_refusals_are_statuses() {
     let (station, mut arrived) = Station::new();
-    let preset = http_server().bulkhead(|layer| layer.limit(1).queue(0));
+    let preset = http_server().limit(1).bulkhead(|layer| layer.queue(0));
     let address = serve(preset, HealthServer::new(Held(station.clone()))).await;
     let running =
         tokio::spawn(async move { HealthClient::new(channel(address)).check(question()).await });

@@ -178,7 +178,7 @@ async fn figures_are_served_apart_from_what_is_protected() {
     let (_, body) = stats.split_once("\r\n\r\n").unwrap();
     let stats: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(stats["server"]["metrics"]["GET"]["whole"]["count"], 1);
-    assert_eq!(stats["server"]["bulkhead"]["limit"], 256);
+    assert_eq!(stats["server"]["bulkhead"]["limit"], 20);
     assert_eq!(stats["client"]["endpoints"][0]["circuit"]["phase"], "closed");
     assert_eq!(stats["client"]["retry"]["budget"], 5.1);
     assert!(get(&admin, "/page").await.starts_with("HTTP/1.1 404"));

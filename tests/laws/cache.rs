@@ -9,7 +9,7 @@ laws! {
     mod that_keeps_nothing;
     layer: || CacheLayer::new(LONG, |number: &u32| Some(*number)).lifetime_of(|_, _: &u32| None),
     readiness: always,
-    counts: |layer: &CacheLayer<_, u32, u32>| layer.handle().statistics().in_flight as u32,
+    counts: |layer: &CacheLayer<_, u32, u32>| layer.handle().statistics().in_flight,
 }
 
 laws! {
@@ -22,5 +22,5 @@ laws! {
     mod whose_lifetime_is_over_at_once;
     layer: || CacheLayer::<_, u32, u32>::new(Duration::ZERO, |number: &u32| Some(*number)),
     readiness: always,
-    counts: |layer: &CacheLayer<_, u32, u32>| layer.handle().statistics().in_flight as u32,
+    counts: |layer: &CacheLayer<_, u32, u32>| layer.handle().statistics().in_flight,
 }

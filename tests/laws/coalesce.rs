@@ -5,7 +5,7 @@ laws! {
     mod by_number;
     layer: || CoalesceLayer::<_, u32, u32>::new(|number: &u32| Some(*number)),
     readiness: always,
-    counts: |layer: &CoalesceLayer<_, u32, u32>| layer.handle().statistics().in_flight as u32,
+    counts: |layer: &CoalesceLayer<_, u32, u32>| layer.handle().statistics().in_flight,
 }
 
 laws! {

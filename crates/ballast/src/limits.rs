@@ -4,8 +4,6 @@ use std::time::Duration;
 pub(crate) const TOTAL: Duration = Duration::from_secs(30);
 /// How long one attempt may take.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
-/// How many requests a server works on at once.
-pub(crate) const SERVING: u32 = 256;
 /// How many requests wait for a server at most.
 pub(crate) const WAITING: u32 = 256;
 /// How many attempts a client makes at once at the beginning, to one authority.

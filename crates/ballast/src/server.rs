@@ -3,7 +3,10 @@ use std::{
     time::Duration,
 };
 
-use tower_ballast_bulkhead::{Bulkhead, BulkheadHandle, BulkheadLayer, Queue};
+use tower_ballast_bulkhead::{
+    Bulkhead, BulkheadHandle, BulkheadLayer, Queue,
+    adaptive::{Adaptive, AdaptiveLayer, BandwidthDelay, Change, Limiter, Sample},
+};
 use tower_ballast_core::{Event, Observer, SharedObserver};
 use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, Respond, RespondLayer};
 use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
@@ -11,12 +14,12 @@ use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::limits::{SERVING, TOTAL, WAITING};
+use crate::limits::{TOTAL, WAITING};
 
 type Figures<O> = MetricsLayer<HttpClassify, O>;
 type Shedding = BulkheadLayer<HttpFacts, Queue>;
-type Stack<S, O> =
-    Respond<Metrics<Timeout<Bulkhead<S, HttpFacts, Queue>, HttpFacts>, HttpClassify, O>>;
+type Shed<S> = Bulkhead<Adaptive<S, HttpClassify>, HttpFacts, Queue>;
+type Stack<S, O> = Respond<Metrics<Timeout<Shed<S>, HttpFacts>, HttpClassify, O>>;
 
 /// Protects an HTTP or gRPC server: every request gets an answer, and none takes for ever.
 ///
@@ -27,11 +30,17 @@ type Stack<S, O> =
 /// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json with Retry-After, gRPC statuses for gRPC |
 /// | [`MetricsLayer`] | counts and times requests by method, or as you [say](HttpServer::operation) |
 /// | [`TimeoutLayer::total`] | gives each request a deadline, 30 s unless it brings an earlier one, and refuses it when that has passed |
-/// | [`BulkheadLayer`] | works on 256 requests at once; 256 more wait for up to 1 s, those that matter most first |
+/// | [`BulkheadLayer`] | works on as many requests at once as the server can use; 256 more wait for up to 1 s, those that matter most first |
+/// | [`AdaptiveLayer`] | finds how many these are: 20 at first, from 1 to 1000, by throughput and latency ([`BandwidthDelay`]) |
 ///
 /// How much a request matters is what its [`Priority`](crate::Priority) extension says, or, once
 /// [`facts`](HttpServer::facts) trust the sender, its `priority` field. When there is too much to do, lower priorities
 /// are refused first, but for a floor that keeps each of them alive.
+///
+/// The limit is found by what the server ends in a second and how long it takes without a queue. That suits servers which take much the
+/// same time for their requests and work on tens of them at once. Where a few requests take a hundred times as long as the rest, as
+/// long polls and event streams do until their head is sent, or where only a handful can be worked on, say how many that
+/// are: [`limit`](HttpServer::limit).
 ///
 /// A request costs the allocations of the one extension that its deadline is written into.
 ///
@@ -53,6 +62,7 @@ type Stack<S, O> =
 /// # });
 /// ```
 pub fn http_server() -> HttpServer {
+    let bulkhead = BulkheadLayer::new(0).queue(WAITING).facts(HttpFacts::new());
     HttpServer {
         respond: RespondLayer::new(),
         metrics: MetricsLayer::new()
@@ -60,8 +70,14 @@ pub fn http_server() -> HttpServer {
             .classify_with(HttpClassify::new())
             .operation_with(ByMethod),
         deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(HttpFacts::new()),
-        bulkhead: BulkheadLayer::new(SERVING).queue(WAITING).facts(HttpFacts::new()),
+        adaptive: adaptive(&bulkhead, BandwidthDelay::new()),
+        bulkhead,
+        is_fixed: false,
     }
+}
+
+fn adaptive(bulkhead: &Shedding, limiter: impl Limiter + 'static) -> AdaptiveLayer<HttpClassify> {
+    AdaptiveLayer::new(bulkhead, limiter).classify_with(HttpClassify::new())
 }
 
 /// The preset that [`http_server`] makes; a layer, still to be tuned.
@@ -72,6 +88,8 @@ pub struct HttpServer<O = ByMethod> {
     metrics: Figures<O>,
     deadline: TimeoutLayer<HttpFacts>,
     bulkhead: Shedding,
+    adaptive: AdaptiveLayer<HttpClassify>,
+    is_fixed: bool,
 }
 
 impl<O> HttpServer<O> {
@@ -96,6 +114,8 @@ impl<O> HttpServer<O> {
             metrics: self.metrics.operation(operation),
             deadline: self.deadline,
             bulkhead: self.bulkhead,
+            adaptive: self.adaptive,
+            is_fixed: self.is_fixed,
         }
     }
 
@@ -121,7 +141,33 @@ impl<O> HttpServer<O> {
         self
     }
 
-    /// Tunes how many requests are worked on at once, and how many wait.
+    /// Works on so many requests at once, in the place of a number that is found.
+    ///
+    /// ```
+    /// let preset = tower_ballast::http_server().limit(4); // one for each processor
+    /// assert_eq!(preset.bulkhead_handle().limit(), 4);
+    /// ```
+    pub fn limit(self, limit: u32) -> Self {
+        Self { is_fixed: true, ..self.limiter(Fixed(limit)) }
+    }
+
+    /// Finds by another limiter how many requests are worked on at once. Default: [`BandwidthDelay`], from 20, within 1
+    /// and 1000.
+    ///
+    /// ```
+    /// use tower_ballast::{bulkhead::adaptive::BandwidthDelay, http_server};
+    ///
+    /// let preset = http_server().limiter(BandwidthDelay::new().initial(50).bounds(10..=200));
+    /// assert_eq!(preset.bulkhead_handle().limit(), 50);
+    /// ```
+    pub fn limiter(mut self, limiter: impl Limiter + 'static) -> Self {
+        self.adaptive = adaptive(&self.bulkhead, limiter);
+        self.is_fixed = false;
+        self
+    }
+
+    /// Tunes how many requests wait, and how long. A limit that is set here holds until the limiter changes it: say it by
+    /// [`limit`](HttpServer::limit).
     pub fn bulkhead(mut self, tune: impl FnOnce(Shedding) -> Shedding) -> Self {
         self.bulkhead = tune(self.bulkhead);
         self
@@ -196,9 +242,10 @@ impl<O> HttpServer<O> {
             "respond   answers 503 or 504 with Retry-After in place of errors, hides their texts\n\
              metrics   counts and times, by operation\n\
              deadline  {:?} for the whole request, or what the request brings when that is less\n\
-             bulkhead  {} at once, up to {} more wait by priority, others are refused\n",
+             bulkhead  {} at once{}, up to {} more wait by priority, others are refused\n",
             self.deadline.handle().limit(),
             self.bulkhead.handle().limit(),
+            if self.is_fixed { "" } else { " now, as many as it can use" },
             self.bulkhead.handle().most_waiting(),
         )
     }
@@ -208,7 +255,8 @@ impl<S, O: Clone> Layer<S> for HttpServer<O> {
     type Service = HttpServerService<S, O>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let deadline = self.deadline.layer(self.bulkhead.layer(inner));
+        let shed = self.bulkhead.layer(self.adaptive.layer(inner));
+        let deadline = self.deadline.layer(shed);
         HttpServerService(self.respond.layer(self.metrics.layer(deadline)))
     }
 }
@@ -231,5 +279,19 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         self.0.call(request)
+    }
+}
+
+/// A limit that somebody has said.
+#[derive(Debug)]
+struct Fixed(u32);
+
+impl Limiter for Fixed {
+    fn initial(&self) -> u32 {
+        self.0
+    }
+
+    fn sample(&mut self, _: Sample) -> Option<Change> {
+        None
     }
 }

@@ -250,7 +250,7 @@ where
             bypassed: read(&counts.bypassed),
             refreshed: read(&counts.refreshed),
             failed: read(&counts.failed),
-            in_flight: self.flights.len(),
+            in_flight: u32::try_from(self.flights.len()).unwrap_or(u32::MAX),
             usage: self.store().usage(),
         }
     }

@@ -25,7 +25,7 @@ pub struct Statistics {
     /// Requests that were told the failure of another.
     pub failed: u64,
     /// Calls that run now.
-    pub in_flight: usize,
+    pub in_flight: u32,
     /// What is kept, and what was let go.
     pub usage: Usage,
 }

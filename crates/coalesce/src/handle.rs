@@ -60,5 +60,5 @@ pub struct Statistics {
     /// Requests that were told the failure of another.
     pub failed: u64,
     /// Calls that run now.
-    pub in_flight: usize,
+    pub in_flight: u32,
 }

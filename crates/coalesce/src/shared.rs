@@ -74,7 +74,7 @@ impl<K, V> Shared<K, V> {
             joined: read(&self.joined),
             alone: read(&self.alone),
             failed: read(&self.failed),
-            in_flight: self.flights.len(),
+            in_flight: u32::try_from(self.flights.len()).unwrap_or(u32::MAX),
         }
     }
 }
