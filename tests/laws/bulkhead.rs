@@ -3,7 +3,7 @@ use std::time::Duration;
 use tower::Layer;
 use tower_ballast::{
     bulkhead::{
-        Bulkhead, Queue,
+        Bulkhead, ControlledDelay, Queue,
         adaptive::{Adaptive, AdaptiveLayer, BandwidthDelay, ClientWindow},
     },
     prelude::*,
@@ -28,6 +28,17 @@ laws! {
 laws! {
     mod one_at_a_time;
     layer: || BulkheadLayer::new(1).queue(10_000).longest_wait(Duration::MAX),
+    readiness: optimistic,
+    counts: |layer: &BulkheadLayer<_, _>| (layer.handle().in_flight(), layer.handle().waiting()),
+}
+
+laws! {
+    mod controlling_the_delay;
+    layer: || BulkheadLayer::new(1)
+        .queue(10_000)
+        .longest_wait(Duration::MAX)
+        .newest_first(Priority::Medium, true)
+        .controlled_delay(ControlledDelay::new().target(Duration::MAX)),
     readiness: optimistic,
     counts: |layer: &BulkheadLayer<_, _>| (layer.handle().in_flight(), layer.handle().waiting()),
 }

@@ -2,7 +2,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use tower_ballast_core::Enforcement;
 
-use crate::{shared::Shared, statistics::Statistics};
+use crate::{controlled_delay::ControlledDelay, shared::Shared, statistics::Statistics};
 
 /// Reads a bulkhead and changes it while requests run. Made by
 /// [`BulkheadLayer::handle`](crate::BulkheadLayer::handle).
@@ -78,6 +78,12 @@ impl BulkheadHandle {
     pub fn set_longest_wait(&self, longest: Duration) {
         self.0.set_longest_wait(longest);
         self.0.tell_settings("longest_wait");
+    }
+
+    /// Changes how the delay in the queue is controlled; `None` leaves it alone.
+    pub fn set_controlled_delay(&self, control: Option<ControlledDelay>) {
+        self.0.control_delay(control);
+        self.0.tell_settings("controlled_delay");
     }
 
     /// How long the inner service may be not ready before callers of a layer with a queue are

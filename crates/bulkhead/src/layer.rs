@@ -1,9 +1,10 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Event, Name, Observer, UntilResponse};
+use tower_ballast_core::{Enforcement, Event, Name, Observer, Priority, UntilResponse};
 use tower_layer::Layer;
 
 use crate::{
+    controlled_delay::ControlledDelay,
     handle::BulkheadHandle,
     modes::{Queue, Refuse},
     service::Bulkhead,
@@ -142,6 +143,23 @@ impl<F, H> BulkheadLayer<F, Queue, H> {
     #[must_use]
     pub fn longest_wait(self, longest: Duration) -> Self {
         self.shared.set_longest_wait(longest);
+        self
+    }
+
+    /// Whether of one client's requests in a class the newest is served first. Default: no.
+    ///
+    /// Under overload the newest is the one whose caller is the least likely to have given up. A wait
+    /// is foreseen as if the oldest were the first.
+    #[must_use]
+    pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
+        self.shared.gate.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+        self
+    }
+
+    /// Lets nobody wait for long once the queue no longer drains. Default: not.
+    #[must_use]
+    pub fn controlled_delay(self, control: ControlledDelay) -> Self {
+        self.shared.control_delay(Some(control));
         self
     }
 

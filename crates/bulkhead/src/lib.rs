@@ -82,6 +82,12 @@
 //! # let _ = layer;
 //! ```
 //!
+//! # When the queue stands
+//!
+//! A queue that always has somebody in it absorbs no bursts any more; it only makes all wait. A
+//! [`ControlledDelay`] sees that, and lets nobody wait for longer than a few milliseconds until it drains.
+//! Whether then, or [always](BulkheadLayer::newest_first), the newest goes first is a choice too.
+//!
 //! # Defaults
 //!
 //! | setting | default |
@@ -89,6 +95,8 @@
 //! | limit | yours; 0 admits nobody |
 //! | queue | none |
 //! | longest wait | 1 second |
+//! | controlled delay | none; 5 ms in 100 ms |
+//! | order within a class and client | oldest first |
 //! | not ready for | any time |
 //! | enforcement | on |
 //!
@@ -107,7 +115,7 @@
 //!
 //! Two atomic operations and a count of owners for a request that is admitted at once; no clock is
 //! read, no lock taken, nothing allocated. A refusal is one box of at most 64 bytes. One that waits
-//! takes the lock twice or more, reads the clock, and has a slot of the queue, 40 bytes.
+//! takes the lock twice or more, reads the clock, and has a slot of the queue, 56 bytes.
 //!
 //! A clone of tower's `concurrency_limit` below that has become ready holds a place there until it is
 //! called or dropped; this layer drops what it does not call.
@@ -116,6 +124,7 @@
 //! [Reason]: tower_ballast_core::Reason
 
 pub mod adaptive;
+mod controlled_delay;
 mod future;
 mod handle;
 mod layer;
@@ -134,6 +143,7 @@ mod waiting;
 use tower_ballast_core::Reason;
 
 pub use self::{
+    controlled_delay::ControlledDelay,
     future::ResponseFuture,
     handle::BulkheadHandle,
     layer::BulkheadLayer,

@@ -1,9 +1,12 @@
 //! What all services of one layer share.
 
 use std::{
-    sync::atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
     },
     time::Duration,
 };
@@ -14,7 +17,10 @@ use tower_ballast_core::{
     gate::Gate,
 };
 
-use crate::statistics::Refusals;
+use crate::{
+    controlled_delay::{ControlledDelay, Delays},
+    statistics::Refusals,
+};
 
 /// The service is ready, or was not asked.
 const READY: u64 = 0;
@@ -22,6 +28,8 @@ const READY: u64 = 0;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
+    /// Locked only under the lock of the gate, or alone.
+    delays: Mutex<Delays>,
     most_waiting: AtomicU32,
     longest_wait: AtomicU64,
     not_ready_for: AtomicU64,
@@ -38,6 +46,7 @@ impl Shared {
     pub(crate) fn new(limit: u32) -> Self {
         Self {
             gate: Gate::new(limit),
+            delays: Mutex::default(),
             most_waiting: AtomicU32::new(0),
             longest_wait: AtomicU64::new(clock::nanos_in(Duration::from_secs(1))),
             not_ready_for: AtomicU64::new(u64::MAX),
@@ -56,7 +65,17 @@ impl Shared {
         separate.set_longest_wait(self.longest_wait());
         separate.set_not_ready_for(self.not_ready_for());
         separate.enforcement.set(self.enforcement.get());
+        separate.control_delay(self.delays().control());
+        self.gate.with_ranks(|own| separate.gate.with_ranks(|ranks| ranks.rank_as(own)));
         separate
+    }
+
+    pub(crate) fn delays(&self) -> MutexGuard<'_, Delays> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn control_delay(&self, control: Option<ControlledDelay>) {
+        self.gate.with_ranks(|ranks| self.delays().set_control(control, ranks));
     }
 
     pub(crate) fn most_waiting(&self) -> u32 {

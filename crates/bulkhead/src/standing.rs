@@ -3,12 +3,13 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use tokio::time::Sleep;
 use tower_ballast_core::{
-    Deadline, Reason,
+    Deadline, Priority, Reason,
     clock::{self, Nanos},
     gate::{Joined, Look},
     ranks::{Place, Rank},
@@ -28,6 +29,8 @@ pub(crate) enum Entry {
 pub(crate) struct Standing {
     shared: Arc<Shared>,
     place: Option<Place>,
+    class: Priority,
+    joined: Nanos,
     until: Nanos,
     due: Nanos,
 }
@@ -43,22 +46,24 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
     let due = deadline.map_or(Nanos::MAX, Deadline::moment);
     let patience = shared.longest_wait().min(due.since(now) / 2);
-    let (mut evicted, mut refusal) = (None, Reason::QueueFull);
+    let (mut evicted, mut late, mut refusal) = (None, Vec::new(), Reason::QueueFull);
+    let mut longest = shared.longest_wait();
     let joined = shared.gate.join(rank, now, |ranks| {
+        let target = shared.delays().tend(rank.class, now, ranks, &mut late);
+        longest = longest.min(target.unwrap_or(Duration::MAX));
         if most > 0 && !ranks.may_wait(&rank, patience) {
             refusal = Reason::WaitTooLong;
             return false;
         }
         ranks.make_room(&rank, most, &mut evicted)
     });
-    if let Some(evicted) = evicted {
-        evicted.wake();
-    }
+    late.into_iter().chain(evicted).for_each(Waker::wake);
     match joined {
         Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
         Joined::Waits(place) => {
-            let until = (now + shared.longest_wait()).min(due);
-            Entry::Stand(Standing { shared: Arc::clone(shared), place: Some(place), until, due })
+            let (shared, place, class) = (Arc::clone(shared), Some(place), rank.class);
+            let until = (now + longest).min(due);
+            Entry::Stand(Standing { shared, place, class, joined: now, until, due })
         }
         Joined::Full => Entry::Refused(refusal),
         Joined::Closed => Entry::Refused(Reason::BulkheadFull),
@@ -81,11 +86,16 @@ impl Standing {
         if now >= self.due {
             return Poll::Ready(Err(Reason::DeadlinePassed));
         }
+        self.tend(now);
         match self.shared.gate.look(&mut self.place, now, cx.waker()) {
             Look::Entered => {
                 return Poll::Ready(Ok(Permit::entered(Arc::clone(&self.shared))));
             }
-            Look::Evicted => return Poll::Ready(Err(Reason::QueueFull)),
+            Look::Evicted => {
+                let late = self.shared.delays().is_late(now.since(self.joined));
+                let reason = if late { Reason::QueueTimeout } else { Reason::QueueFull };
+                return Poll::Ready(Err(reason));
+            }
             Look::NotYet => {}
         }
         if timer.is_none() {
@@ -94,6 +104,15 @@ impl Standing {
         ready!(timer.as_pin_mut().expect("set above").poll(cx));
         let is_due = self.until == self.due;
         Poll::Ready(Err(if is_due { Reason::DeadlinePassed } else { Reason::QueueTimeout }))
+    }
+
+    /// Its turn may be the one at which it is seen that the queue stands.
+    fn tend(&self, now: Nanos) {
+        let mut late = Vec::new();
+        self.shared.gate.with_ranks(|ranks| {
+            self.shared.delays().tend(self.class, now, ranks, &mut late);
+        });
+        late.into_iter().for_each(Waker::wake);
     }
 }
 

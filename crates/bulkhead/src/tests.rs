@@ -90,6 +90,31 @@ fn who_matters_more_goes_first_and_takes_the_place_of_who_matters_least() {
     });
 }
 
+#[test]
+fn the_newest_goes_first_where_it_is_asked_for_also_in_a_separate_layer() {
+    let known = facts().priority_from(|_: &u32| Some(Priority::Low));
+    let layer = BulkheadLayer::new(1).queue(9).facts(known).newest_first(Priority::Low, true);
+    for layer in [layer.clone(), layer.fork()] {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&order);
+        let service = layer.layer(service_fn(move |number: u32| {
+            log.lock().unwrap().push(number);
+            std::future::ready(Ok::<_, BoxError>(number))
+        }));
+        paused(async {
+            let running = start(hanging(&layer));
+            let mut calls: Vec<Response> =
+                (0..3).map(|n| Box::pin(service.clone().oneshot(n)) as Response).collect();
+            assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
+            drop(running);
+            for _ in 0..3 {
+                calls.retain_mut(|call| poll(call).is_pending());
+            }
+        });
+        assert_eq!(*order.lock().unwrap(), [2, 1, 0]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline() {
     for (deadline, wanted, after) in [
@@ -358,7 +383,11 @@ async fn shadow_lets_through_and_reports_and_a_share_is_a_share() {
 
 #[test]
 fn a_separate_layer_keeps_the_settings_and_not_the_state() {
-    let layer = BulkheadLayer::new(7).queue(3).longest_wait(Duration::from_secs(9));
+    let layer = BulkheadLayer::new(7)
+        .queue(3)
+        .longest_wait(Duration::from_secs(9))
+        .newest_first(Priority::Low, true)
+        .controlled_delay(ControlledDelay::new());
     let _running = start(hanging(&layer));
     let separate = layer.clone().separate();
     assert_eq!((separate.handle().limit(), separate.handle().in_flight()), (7, 0));

@@ -1,6 +1,7 @@
 //! Who waits, and whose turn it is.
 
 mod class;
+mod eviction;
 mod floors;
 mod pace;
 mod rank;
@@ -169,7 +170,7 @@ impl Ranks {
     ///
     /// With 2^32 callers waiting; their memory would be gone long before.
     pub fn join(&mut self, rank: Rank, now: Nanos) -> Place {
-        let number = self.slots.insert(Slot::new(rank.class, rank.cost.max(1)));
+        let number = self.slots.insert(Slot::new(rank.class, rank.cost.max(1), now));
         let class = &mut self.classes[rank.class.index()];
         if class.len == 0 {
             class.pace.begin(now);
@@ -237,13 +238,7 @@ impl Ranks {
     /// can be told.
     #[must_use = "who was put out has to be woken"]
     pub fn evict_newest(&mut self, class: Priority) -> Option<Waker> {
-        match self.classes[class.index()].newest() {
-            NONE => None,
-            newest => {
-                self.slots.at(newest).evicted = true;
-                self.take_out(newest, false)
-            }
-        }
+        self.evict(self.classes[class.index()].newest())
     }
 
     /// Whether a newcomer may join where `most` in all may wait; a client may take as many places

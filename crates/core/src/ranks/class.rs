@@ -6,7 +6,7 @@ use super::{
     pace::Pace,
     slab::{Linked, Links, List, NONE, Slab},
 };
-use crate::{Key, Priority};
+use crate::{Key, Priority, clock::Nanos};
 
 /// One who waits.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Slot {
     pub(super) cost: u32,
     pub(super) class: Priority,
     pub(super) evicted: bool,
+    pub(super) joined: Nanos,
     flow: u32,
     in_flow: Links,
     in_class: Links,
@@ -57,12 +58,13 @@ impl Linked<IN_ROUND> for Flow {
 }
 
 impl Slot {
-    pub(super) const fn new(class: Priority, cost: u32) -> Self {
+    pub(super) const fn new(class: Priority, cost: u32, joined: Nanos) -> Self {
         Self {
             waker: None,
             cost,
             class,
             evicted: false,
+            joined,
             flow: NONE,
             in_flow: Links::NOWHERE,
             in_class: Links::NOWHERE,
@@ -114,6 +116,11 @@ impl Class {
     /// The one that came last, or `NONE`.
     pub(super) const fn newest(&self) -> u32 {
         self.arrivals.last
+    }
+
+    /// The one that came first, or `NONE`.
+    pub(super) const fn oldest(&self) -> u32 {
+        self.arrivals.first
     }
 
     /// How many of a client's requests wait.
