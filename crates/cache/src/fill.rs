@@ -79,9 +79,13 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        match shared.find(&key, clock::now()) {
-            Found::Value(value) => Own { outcome: Ok(value), is_for_all: true },
-            _ => self.fetch(shared, key, spare).await,
+        let there = match shared.find(&key, clock::now()) {
+            Found::Value(value) => Some(value),
+            _ => shared.find_second(&key).await,
+        };
+        match there {
+            Some(value) => Own { outcome: Ok(value), is_for_all: true },
+            None => self.fetch(shared, key, spare).await,
         }
     }
 
@@ -95,7 +99,7 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let since = (clock::now(), shared.mark(&key));
+        let since = shared.now(&key);
         let Self { service, request, classify } = self;
         let kept = classify.keep(&request);
         let outcome = Oneshot::new(service, request).await;
@@ -105,7 +109,7 @@ where
         };
         match outcome {
             Ok(value) if is_good => {
-                let is_for_all = shared.keep(&key, &value, since);
+                let is_for_all = shared.keep(&key, &value, &since);
                 Own { outcome: Ok(value), is_for_all }
             }
             // Asking once more for each of the others would not make it better.
@@ -113,7 +117,7 @@ where
             Err(error) => {
                 let error = error.into();
                 spare().unwrap_or_else(|| {
-                    shared.keep_failure(&key, &error, since);
+                    shared.keep_failure(&key, &error, &since);
                     Own { outcome: Err(error), is_for_all: true }
                 })
             }

@@ -51,7 +51,8 @@ where
         !self.0.is_fresh(key, clock::now())
     }
 
-    /// Keeps an answer for exactly so long, in the place of what is there or on its way.
+    /// Keeps an answer for exactly so long, in the place of what is there or on its way. In the second tier it is removed and not
+    /// written.
     pub fn set(&self, key: K, value: V, lifetime: Duration) {
         self.0.set(key, value, lifetime);
     }

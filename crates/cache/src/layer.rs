@@ -9,6 +9,7 @@ use crate::{
     service::Cache,
     shared::Shared,
     store::{Capacity, Store},
+    tier::{Second, Tier},
 };
 
 /// Keeps the answers of a service by key.
@@ -142,6 +143,22 @@ where
     #[must_use]
     pub fn longest_wait(self, limit: Duration) -> Self {
         self.shared.settings.longest_wait.set(limit);
+        self
+    }
+
+    /// A second store behind the first. The first tier stays. Needs a tokio runtime. Default: none.
+    #[must_use]
+    pub fn tier(self, tier: impl Tier<K, V>) -> Self {
+        let _ = self.shared.tier.set(Second::new(tier));
+        self
+    }
+
+    /// How long an answer of the tier that was set is waited for, and a write to it. Default: 100 ms.
+    #[must_use]
+    pub fn tier_limit(self, limit: Duration) -> Self {
+        if let Some(tier) = self.shared.tier.get() {
+            tier.set_limit(limit);
+        }
         self
     }
 

@@ -59,6 +59,11 @@
 //!
 //! The cache looks before it asks whether the service is ready: hits are served while it is down, full, or behind an open circuit.
 //!
+//! # A second tier
+//!
+//! Behind the store there may be another one, larger and slower and shared by several processes: a [`Tier`]. It is asked
+//! before the service is, at most for [`tier_limit`](CacheLayer::tier_limit), and does no harm when it is slow or down.
+//!
 //! # Purges
 //!
 //! [`CacheHandle`] lets go of answers by key, prefix, [tag](CacheLayer::tags), condition, or all at once. A purge holds also for an answer
@@ -74,6 +79,7 @@
 //! | spread of lifetimes | 10 % |
 //! | stale while revalidating, stale if error, negative, idle, early | off |
 //! | longest wait for another one's call | 10 seconds |
+//! | second tier | none; asked for at most 100 ms, at most 64 writes to it at a time |
 //!
 //! # Events and cost
 //!
@@ -96,6 +102,7 @@ mod statistics;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 #[allow(unused_imports, reason = "the page above links to it")]
 use tower_ballast_core::EventKind;
@@ -108,4 +115,5 @@ pub use self::{
     layer::CacheLayer,
     service::Cache,
     statistics::Statistics,
+    tier::{Tier, TierFuture, Tiered},
 };

@@ -3,26 +3,23 @@
 use std::{
     fmt,
     hash::Hash,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+    sync::{OnceLock, atomic::Ordering::Relaxed},
+    time::{Duration, SystemTime},
 };
 
 use tower_ballast_core::{
     BoxError, Event, EventKind, Random, Rejected, Reporter,
     clock::{self, Nanos},
     flights::{Failure, Flights},
-    window::Striped,
 };
 
 use crate::{
     entry::{Content, Entry, Kept, Standing, Stored},
     epochs::{Epoch, Epochs},
     settings::Settings,
-    statistics::Statistics,
+    statistics::{Counts, Statistics},
     store::{Capacity, Quick, Store},
+    tier::{Second, Tiered},
 };
 
 /// How many entries are kept unless another capacity is set.
@@ -32,6 +29,7 @@ const PASSED: Duration = Duration::from_secs(60);
 
 pub(crate) struct Shared<K, V> {
     store: OnceLock<Box<dyn Store<K, Stored<V>>>>,
+    pub(crate) tier: OnceLock<Second<K, V>>,
     pub(crate) flights: Flights<K, Shares<V>, Own<V>>,
     epochs: Epochs,
     pub(crate) settings: Settings<K, V>,
@@ -55,18 +53,12 @@ pub(crate) enum Shares<V> {
     Failed(Failure),
 }
 
-#[derive(Default)]
-pub(crate) struct Counts {
-    pub(crate) hits: Striped,
-    pub(crate) misses: Striped,
-    pub(crate) stale: AtomicU64,
-    pub(crate) spared: AtomicU64,
-    pub(crate) negative: AtomicU64,
-    pub(crate) joined: AtomicU64,
-    pub(crate) passed: AtomicU64,
-    pub(crate) bypassed: AtomicU64,
-    pub(crate) refreshed: AtomicU64,
-    pub(crate) failed: AtomicU64,
+/// When an answer was begun to be fetched.
+pub(crate) struct Since {
+    epoch: Epoch,
+    began: Nanos,
+    /// The same for other processes, if there is a tier that they share.
+    asked: Option<SystemTime>,
 }
 
 /// What there is for a key.
@@ -85,6 +77,7 @@ impl<K, V> Shared<K, V> {
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self {
             store: OnceLock::new(),
+            tier: OnceLock::new(),
             flights: Flights::new(),
             epochs: Epochs::new(),
             settings: Settings::new(lifetime),
@@ -161,12 +154,8 @@ where
         Some(value.clone())
     }
 
-    pub(crate) fn mark(&self, key: &K) -> Epoch {
-        self.epochs.mark(key)
-    }
-
     /// Keeps a good answer as long as its lifetime says; tells whether it is to be kept at all.
-    pub(crate) fn keep(&self, key: &K, value: &V, (began, epoch): (Nanos, Epoch)) -> bool {
+    pub(crate) fn keep(&self, key: &K, value: &V, since: &Since) -> bool {
         let lifetime = match self.settings.lifetime_of.get() {
             Some(lifetime_of) => lifetime_of(key, value),
             None => Some(self.settings.lifetime.get()),
@@ -174,22 +163,23 @@ where
         let kept = match lifetime {
             Some(lifetime) => {
                 let lifetime = self.settings.shortened(lifetime, self.random.unit());
+                self.put_second(key, value, lifetime, since);
                 self.settings.measured(key, value.clone(), lifetime)
             }
             None => Kept::bare(Content::Passed, PASSED),
         };
-        self.insert(key, kept, began, epoch);
+        self.insert(key, kept, since);
         lifetime.is_some()
     }
 
     /// Remembers for a while that a call failed, if that is wanted. What a layer refused may go well the next time.
-    pub(crate) fn keep_failure(&self, key: &K, error: &BoxError, (began, epoch): (Nanos, Epoch)) {
+    pub(crate) fn keep_failure(&self, key: &K, error: &BoxError, since: &Since) {
         let lifetime = self.settings.negative.get();
         if lifetime.is_zero() || Rejected::find(&**error).is_some() {
             return;
         }
         let kept = Kept::bare(Content::Failed(Failure::of(&**error)), lifetime);
-        self.insert(key, kept, began, epoch);
+        self.insert(key, kept, since);
     }
 
     /// Keeps a value that somebody has set by hand.
@@ -200,15 +190,40 @@ where
         self.store().put(key, Stored::new(kept, now, now), size);
     }
 
-    fn insert(&self, key: &K, kept: Kept<V>, began: Nanos, epoch: Epoch) {
-        if !self.epochs.is_now(epoch) {
+    fn put_second(&self, key: &K, value: &V, lifetime: Duration, since: &Since) {
+        if let (Some(tier), Some(asked)) = (self.tier.get(), since.asked)
+            && let Some(fresh_until) = clock::wall().checked_add(lifetime)
+            && self.epochs.is_now(since.epoch)
+        {
+            tier.put(key, Tiered { value: value.clone(), asked, fresh_until });
+        }
+    }
+
+    /// What the second tier has, which is kept in the first one from now on.
+    pub(crate) async fn find_second(&self, key: &K) -> Option<V> {
+        let tier = self.tier.get()?;
+        let since = self.now(key);
+        let (value, left) = tier.get(key).await?;
+        let kept = self.settings.measured(key, value.clone(), left);
+        self.insert(key, kept, &since);
+        Some(value)
+    }
+
+    /// The moment from which an answer is on its way.
+    pub(crate) fn now(&self, key: &K) -> Since {
+        let asked = self.tier.get().map(|_| clock::wall());
+        Since { epoch: self.epochs.mark(key), began: clock::now(), asked }
+    }
+
+    fn insert(&self, key: &K, kept: Kept<V>, since: &Since) {
+        if !self.epochs.is_now(since.epoch) {
             return;
         }
         let size = kept.size;
-        let stored = Stored::new(kept, began, clock::now());
+        let stored = Stored::new(kept, since.began, clock::now());
         self.store().put(key.clone(), stored, size);
         // A purge that came meanwhile may have looked before it was there.
-        if !self.epochs.is_now(epoch) {
+        if !self.epochs.is_now(since.epoch) {
             self.store().remove(key);
         }
     }
@@ -222,37 +237,34 @@ where
     pub(crate) fn invalidate(&self, key: &K) -> bool {
         self.epochs.purge(key);
         self.flights.detach(key);
+        if let Some(tier) = self.tier.get() {
+            tier.remove(key);
+        }
         self.store().remove(key).is_some()
     }
 
     pub(crate) fn invalidate_if(&self, wanted: &dyn Fn(&K, &Entry<V>) -> bool) {
-        self.epochs.purge_all();
-        self.flights.detach_all();
+        self.purge_all();
         self.store().retain(&|key, stored| !wanted(key, &stored.0));
     }
 
     pub(crate) fn clear(&self) {
-        self.epochs.purge_all();
-        self.flights.detach_all();
+        self.purge_all();
         self.store().clear();
     }
 
-    pub(crate) fn statistics(&self) -> Statistics {
-        let (counts, read) = (&self.counts, |count: &AtomicU64| count.load(Relaxed));
-        Statistics {
-            hits: counts.hits.sum(),
-            misses: counts.misses.sum(),
-            stale: read(&counts.stale),
-            spared: read(&counts.spared),
-            negative: read(&counts.negative),
-            joined: read(&counts.joined),
-            passed: read(&counts.passed),
-            bypassed: read(&counts.bypassed),
-            refreshed: read(&counts.refreshed),
-            failed: read(&counts.failed),
-            in_flight: u32::try_from(self.flights.len()).unwrap_or(u32::MAX),
-            usage: self.store().usage(),
+    /// What the second tier has under a tag or a prefix cannot be known, so all of it is void.
+    fn purge_all(&self) {
+        self.epochs.purge_all();
+        self.flights.detach_all();
+        if let Some(tier) = self.tier.get() {
+            tier.remove_all();
         }
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
+        self.counts.statistics(in_flight, self.store().usage())
     }
 }
 

@@ -1,3 +1,7 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tower_ballast_core::window::Striped;
+
 use crate::store::Usage;
 
 /// What a cache has done since it was made.
@@ -28,4 +32,39 @@ pub struct Statistics {
     pub in_flight: u32,
     /// What is kept, and what was let go.
     pub usage: Usage,
+}
+
+/// Counts it. Hits and misses are counted in stripes, since threads meet there.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: Striped,
+    pub(crate) misses: Striped,
+    pub(crate) stale: AtomicU64,
+    pub(crate) spared: AtomicU64,
+    pub(crate) negative: AtomicU64,
+    pub(crate) joined: AtomicU64,
+    pub(crate) passed: AtomicU64,
+    pub(crate) bypassed: AtomicU64,
+    pub(crate) refreshed: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+impl Counts {
+    pub(crate) fn statistics(&self, in_flight: u32, usage: Usage) -> Statistics {
+        let read = |count: &AtomicU64| count.load(Relaxed);
+        Statistics {
+            hits: self.hits.sum(),
+            misses: self.misses.sum(),
+            stale: read(&self.stale),
+            spared: read(&self.spared),
+            negative: read(&self.negative),
+            joined: read(&self.joined),
+            passed: read(&self.passed),
+            bypassed: read(&self.bypassed),
+            refreshed: read(&self.refreshed),
+            failed: read(&self.failed),
+            in_flight,
+            usage,
+        }
+    }
 }

@@ -1,7 +1,8 @@
 use std::{
-    future::pending,
+    collections::HashMap,
+    future::{pending, ready},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering::SeqCst},
     },
     task::{Context, Poll},
@@ -333,6 +334,89 @@ async fn a_lifetime_without_end_and_a_year_at_once_are_no_trouble() {
     service.call(7).await.unwrap();
     pass(365 * 24 * 60 * MINUTE).await;
     assert!(service.call(7).now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_process_has_fetched_the_other_finds_in_the_second_tier() {
+    let (tier, slow) = (InMemory::default(), Slow::default());
+    let one = layer().tier(tier.clone());
+    one.layer(slow.clone()).call(7).await.unwrap();
+    pass(SECOND).await;
+    let other = layer().tier(tier);
+    let mut service = other.layer(slow.clone());
+    assert_eq!(service.call(7).await.unwrap(), "7 of call 1");
+    assert_eq!(service.call(7).now_or_never().unwrap().unwrap(), "7 of call 1");
+    // Wall time is read to a microsecond or so.
+    pass(59 * SECOND + Duration::from_millis(1)).await;
+    assert_eq!(service.call(7).await.unwrap(), "7 of call 2", "and no longer than that one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tier_that_hangs_costs_its_limit_and_nothing_else() {
+    let slow = Slow::default();
+    let layer = layer().tier(Hangs).tier_limit(Duration::from_millis(50));
+    let (mut service, began) = (layer.layer(slow.clone()), clock::now());
+    let answers = join_all((0..100).map(|key| service.call(key))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(clock::now().since(began), SECOND + Duration::from_millis(50));
+    assert!(service.call(7).now_or_never().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_holds_for_a_tier_that_does_not_hear_of_it() {
+    let slow = Slow::default();
+    let layer = layer().tier(InMemory { deaf: true, ..InMemory::default() });
+    let (mut service, handle) = (layer.layer(slow.clone()), layer.handle());
+    let purges: [fn(&CacheHandle<u32, String>); 2] =
+        [|handle| assert!(handle.invalidate(&7)), CacheHandle::clear];
+    for (number, purge) in purges.into_iter().enumerate() {
+        service.call(7).await.unwrap();
+        pass(Duration::from_millis(5)).await;
+        purge(&handle);
+        let expected = format!("7 of call {}", number + 2);
+        assert_eq!(service.call(7).await.unwrap(), expected);
+    }
+}
+
+/// A tier that is there for all, and perhaps removes nothing.
+#[derive(Clone, Default)]
+struct InMemory {
+    kept: Arc<Mutex<HashMap<u32, Tiered<String>>>>,
+    deaf: bool,
+}
+
+impl Tier<u32, String> for InMemory {
+    fn get(&self, key: &u32) -> TierFuture<Option<Tiered<String>>> {
+        ready(self.kept.lock().unwrap().get(key).cloned()).boxed()
+    }
+
+    fn put(&self, key: &u32, tiered: Tiered<String>) -> TierFuture<()> {
+        self.kept.lock().unwrap().insert(*key, tiered);
+        ready(()).boxed()
+    }
+
+    fn remove(&self, key: &u32) -> TierFuture<()> {
+        if !self.deaf {
+            self.kept.lock().unwrap().remove(key);
+        }
+        ready(()).boxed()
+    }
+}
+
+struct Hangs;
+
+impl Tier<u32, String> for Hangs {
+    fn get(&self, _: &u32) -> TierFuture<Option<Tiered<String>>> {
+        pending().boxed()
+    }
+
+    fn put(&self, _: &u32, _: Tiered<String>) -> TierFuture<()> {
+        pending().boxed()
+    }
+
+    fn remove(&self, _: &u32) -> TierFuture<()> {
+        pending().boxed()
+    }
 }
 
 fn layer() -> CacheOf {
