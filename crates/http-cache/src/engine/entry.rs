@@ -86,7 +86,8 @@ impl Entry {
     }
 
     /// For how long it has been stale; none while it is fresh.
-    pub(super) fn stale_for(&self, now: Wall) -> Option<Duration> {
+    #[must_use]
+    pub fn stale_for(&self, now: Wall) -> Option<Duration> {
         self.age(now).checked_sub(self.lifetime)
     }
 
@@ -100,7 +101,8 @@ impl Entry {
     }
 
     /// Whether it is for requests with such fields.
-    pub(super) fn is_for(&self, request: &HeaderMap) -> bool {
+    #[must_use]
+    pub fn is_for(&self, request: &HeaderMap) -> bool {
         self.selection.is_of(request)
     }
 

@@ -1,0 +1,278 @@
+//! What becomes of the answer to a request that was sent on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use tower_ballast_cache::Epoch;
+use tower_ballast_core::{BoxError, Oneshot};
+use tower_service::Service;
+
+use crate::{
+    answer::{Held, Miss, answer, write_status},
+    body::CacheBody,
+    engine::{Entry, Forward, Key, Outcome, Status, Times, freshen, is_same, keep, outdated},
+    exchange::{Answer, Exchange, Shares},
+    fill::{End, Fill, Keep, source},
+    identity::Identity,
+    progress::Coming,
+    quest::{Head, Quest},
+    resource::Variant,
+    shared::{Shared, now},
+    statistics::count,
+};
+
+/// What is known when an answer comes.
+struct Fetched {
+    quest: Quest,
+    epoch: Epoch,
+    miss: Miss,
+    times: Times,
+}
+
+impl<S, B, RB> Exchange<S, B>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+    RB: Body + Send + 'static,
+    RB::Error: Into<BoxError>,
+{
+    /// Sends the request, and keeps the answer if it may.
+    pub(crate) async fn fetch(self, miss: Miss) -> (Answer<RB, S::Error>, Shares) {
+        let Self { service, mut request, quest } = self;
+        quest.shared.settings.strip(request.headers_mut());
+        if let Some(variant) = &miss.validate {
+            // What is to be cut from if it is the same is not known before it is.
+            if request.headers().contains_key(header::IF_RANGE) {
+                request.headers_mut().remove(header::RANGE);
+            }
+            variant.entry.validate(request.headers_mut());
+        }
+        let (epoch, asked) = (quest.shared.mark(&quest.identity), now());
+        let outcome = Oneshot::new(service, request).await;
+        let times = Times { asked, came: now() };
+        let fetched = Fetched { quest, epoch, miss, times };
+        match outcome {
+            Ok(response) => {
+                let (response, shares) = fetched.answered(response);
+                (Ok(response), shares)
+            }
+            Err(error) => match fetched.spare(None) {
+                Some(response) => (Ok(response), Shares::Failed(None)),
+                None => (Err(error), Shares::Failed(None)),
+            },
+        }
+    }
+
+    /// Sends a request that has nothing to do with the cache, but perhaps makes what is there void.
+    pub(crate) async fn pass(self) -> Answer<RB, S::Error> {
+        pass(self.service, self.request, self.quest.shared).await
+    }
+}
+
+/// The same for one whose target is not clear.
+pub(crate) async fn pass<S, B, RB>(
+    service: S,
+    request: Request<B>,
+    shared: Arc<Shared>,
+) -> Answer<RB, S::Error>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    count(&shared.counts.bypassed);
+    let head = Head::of(&request);
+    let response = Oneshot::new(service, request).await?;
+    for uri in outdated(head.ask(), response.status(), response.headers()) {
+        if let Some(key) = Key::of(&uri, &head.headers) {
+            shared.invalidate(key.as_str());
+        }
+    }
+    let is_read = head.method == Method::GET || head.method == Method::HEAD;
+    let outcome = if is_read { Outcome::Bypass } else { Outcome::Forwarded(Forward::Method) };
+    let mut response = response.map(CacheBody::inner);
+    write_status(&shared, Status::new(outcome), &mut response);
+    Ok(response)
+}
+
+impl Fetched {
+    fn answered<RB>(self, response: Response<RB>) -> (Response<CacheBody<RB>>, Shares)
+    where
+        RB: Body + Send + 'static,
+        RB::Error: Into<BoxError>,
+    {
+        let status = response.status();
+        if status.is_server_error()
+            && let Some(spared) = self.spare(Some(status))
+        {
+            return (spared, Shares::Failed(Some(status)));
+        }
+        if status == StatusCode::NOT_MODIFIED
+            && let Some(variant) = self.miss.validate.clone()
+        {
+            return self.validated(&variant, response.headers());
+        }
+        if self.quest.head.method == Method::HEAD {
+            self.compare(status, response.headers());
+            return (self.passed(response, None), Shares::Alone);
+        }
+        match keep(&self.quest.rules, self.quest.ask(), (status, response.headers()), self.times) {
+            Ok(entry) => self.fill(entry, response),
+            Err(unkept) => {
+                self.outdate(status);
+                self.go_alone();
+                (self.passed(response, Some(unkept.as_str())), Shares::Alone)
+            }
+        }
+    }
+
+    /// What is there was asked about and is still good.
+    fn validated<RB>(
+        self,
+        variant: &Variant,
+        headers: &HeaderMap,
+    ) -> (Response<CacheBody<RB>>, Shares) {
+        let fresh = Arc::new(freshen(&self.quest.rules, &variant.entry, headers, self.times));
+        self.quest.shared.change(self.at(), |resource| resource.freshen(&variant.entry, &fresh));
+        count(&self.quest.shared.counts.validated);
+        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        (status.forwarded, status.stored) = (Some(304), true);
+        let held = (&*fresh, Held::Here(&variant.body));
+        let response = answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
+        if self.is_for_all(&fresh) == Some(true) {
+            return (response, Shares::Look);
+        }
+        self.go_alone();
+        (response, Shares::Alone)
+    }
+
+    /// What the answer to a HEAD tells of what is there.
+    fn compare(&self, status: StatusCode, headers: &HeaderMap) {
+        let resource = self.quest.shared.find(&self.quest.identity);
+        let Some(variant) = resource.variant_for(&self.quest.head.headers) else { return };
+        if status != StatusCode::OK {
+            return;
+        }
+        self.quest.shared.change(self.at(), |resource| {
+            if is_same(&variant.entry, headers) {
+                let fresh = freshen(&self.quest.rules, &variant.entry, headers, self.times);
+                resource.freshen(&variant.entry, &Arc::new(fresh));
+            } else {
+                resource.forget(&variant.entry);
+            }
+        });
+    }
+
+    /// What is there is no longer what the origin has.
+    fn outdate(&self, status: StatusCode) {
+        let is_new = status.is_success() || status.is_redirection();
+        let is_gone = status == StatusCode::NOT_FOUND || status == StatusCode::GONE;
+        let is_other = status != StatusCode::NOT_MODIFIED && status != StatusCode::PARTIAL_CONTENT;
+        if (is_new && is_other || is_gone) && !self.miss.resource.is_empty() {
+            self.quest
+                .shared
+                .change(self.at(), |resource| resource.remove_for(&self.quest.head.headers));
+        }
+    }
+
+    /// Keeps the body while it goes to the client.
+    fn fill<RB>(self, entry: Entry, response: Response<RB>) -> (Response<CacheBody<RB>>, Shares)
+    where
+        RB: Body + Send + 'static,
+        RB::Error: Into<BoxError>,
+    {
+        let (said, exact) = (entry.body_length(), response.body().size_hint().exact());
+        let largest = self.quest.shared.settings.largest();
+        let length = said.or(exact);
+        if said.zip(exact).is_some_and(|(said, exact)| said != exact) {
+            count(&self.quest.shared.counts.dropped);
+            self.go_alone();
+            return (self.passed(response, Some("length")), Shares::Alone);
+        }
+        let reserved = length
+            .is_none_or(|length| length <= largest)
+            .then(|| self.quest.shared.allowance.reserve(length.unwrap_or(0)))
+            .flatten();
+        let Some(reserved) = reserved else {
+            count(&self.quest.shared.counts.dropped);
+            self.go_alone();
+            return (self.passed(response, Some("too-large")), Shares::Alone);
+        };
+        let (is_for_all, entry) = (self.is_for_all(&entry), Arc::new(entry));
+        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        status.stored = true;
+        let (shared, at) =
+            (Arc::clone(&self.quest.shared), (self.quest.identity.clone(), self.epoch));
+        let (mut parts, body) = response.into_parts();
+        let keep = self.keep(Arc::clone(&entry), &parts.headers, is_for_all);
+        status.write(&shared.reporter.name(), &mut parts.headers);
+        if body.is_end_stream() {
+            keep(if length.unwrap_or(0) == 0 { End::Whole(Bytes::new()) } else { End::Cut });
+            let others = if is_for_all == Some(true) { Shares::Look } else { Shares::Alone };
+            return (Response::from_parts(parts, CacheBody::inner(body)), others);
+        }
+        let reader = Fill::begin(source(body), length, largest, reserved, keep);
+        let others = if is_for_all == Some(true) {
+            let coming = Coming { entry, fill: Arc::clone(reader.fill()) };
+            shared.announce((&at.0, at.1), coming.clone());
+            Shares::Coming(coming.clone(), coming.fill.join().map(Arc::new))
+        } else {
+            Shares::Alone
+        };
+        (Response::from_parts(parts, CacheBody::filling(reader)), others)
+    }
+
+    /// What is done with the body when it has ended.
+    fn keep(self, entry: Arc<Entry>, headers: &HeaderMap, is_for_all: Option<bool>) -> Keep {
+        let tags = self.quest.shared.settings.tags(headers);
+        if is_for_all == Some(false) {
+            self.go_alone();
+        }
+        Box::new(move |end| {
+            let at = self.at();
+            match end {
+                End::Whole(body) => {
+                    let variant = Variant { entry: Arc::clone(&entry), body, tags };
+                    self.quest.shared.keep(at, &self.quest.head.headers, variant, is_for_all);
+                }
+                End::TooLarge => {
+                    count(&self.quest.shared.counts.dropped);
+                    self.go_alone();
+                }
+                End::Cut => count(&self.quest.shared.counts.dropped),
+            }
+            self.quest.shared.progress.remove(&self.quest.identity, &entry);
+        })
+    }
+
+    /// Whether others may be answered with it at once; not known of an answer to a request of which nobody waits for
+    /// the answer.
+    fn is_for_all(&self, entry: &Entry) -> Option<bool> {
+        self.quest.may_join().then(|| self.quest.is_for_all(entry, self.times.came))
+    }
+
+    fn passed<RB>(
+        &self,
+        response: Response<RB>,
+        detail: Option<&'static str>,
+    ) -> Response<CacheBody<RB>> {
+        let mut response = response.map(CacheBody::inner);
+        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        status.detail = detail;
+        write_status(&self.quest.shared, status, &mut response);
+        response
+    }
+
+    fn go_alone(&self) {
+        if self.quest.may_join() {
+            self.quest.shared.go_alone(self.at());
+        }
+    }
+
+    fn spare<RB>(&self, failed: Option<StatusCode>) -> Option<Response<CacheBody<RB>>> {
+        self.quest.spare(failed, self.miss.why, false)
+    }
+
+    fn at(&self) -> (&Identity, Epoch) {
+        self.quest.at(self.epoch)
+    }
+}

@@ -1,0 +1,267 @@
+//! What the readers of a body share under its lock.
+
+use std::{collections::BTreeMap, mem, task::Waker};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+use tower_ballast_core::BoxError;
+
+use super::{Keep, SMALL, allowance::Reserved, source::Source};
+
+pub(super) struct Locked {
+    pub(super) phase: Phase,
+    /// The source wants to be asked, and has not been since.
+    pub(super) due: bool,
+    pub(super) pieces: Vec<Piece>,
+    /// How many bytes they have, trailers apart.
+    pub(super) length: u64,
+    pub(super) reserved: Reserved,
+    pub(super) keep: Option<Keep>,
+    /// Whether the body was kept, once that is known.
+    pub(super) kept: Option<bool>,
+    readers: usize,
+    next: u64,
+    has_first: bool,
+    reading: BTreeMap<u64, Waker>,
+    waiting: BTreeMap<u64, Waker>,
+}
+
+/// Where the source is.
+pub(super) enum Phase {
+    /// With the one who asks it.
+    Out,
+    Here(Source),
+    /// It has given everything, or less than it said.
+    Ended {
+        is_whole: bool,
+    },
+    /// It failed; the error is for the first reader.
+    Cut(Option<BoxError>),
+    /// It grew too large to be kept, and is for the first reader alone.
+    Alone(Option<Source>),
+}
+
+/// One frame.
+#[derive(Clone)]
+pub(super) enum Piece {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+impl Locked {
+    /// The number of the one who began it.
+    pub(super) const FIRST: u64 = 0;
+
+    pub(super) fn new(source: Source, reserved: Reserved, keep: Keep) -> Self {
+        Self {
+            phase: Phase::Here(source),
+            due: true,
+            pieces: Vec::new(),
+            length: 0,
+            reserved,
+            keep: Some(keep),
+            kept: None,
+            readers: 1,
+            next: 1,
+            has_first: true,
+            reading: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// One reader more, and its number; none when it cannot have all.
+    pub(super) fn join(&mut self) -> Option<u64> {
+        let is_open = match self.phase {
+            Phase::Out | Phase::Here(_) => self.readers > 0,
+            Phase::Ended { is_whole } => is_whole,
+            Phase::Cut(_) | Phase::Alone(_) => false,
+        };
+        if !is_open {
+            return None;
+        }
+        self.readers += 1;
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// Whether there is something after the first `at` pieces, or without `at`, whether it is known what became of it.
+    pub(super) fn has_news(&self, at: Option<usize>) -> bool {
+        match at {
+            Some(at) => {
+                at < self.pieces.len() || !matches!(self.phase, Phase::Out | Phase::Here(_))
+            }
+            None => self.kept.is_some(),
+        }
+    }
+
+    pub(super) fn sleep(&mut self, number: u64, reads: bool, waker: &Waker) {
+        let sleepers = if reads { &mut self.reading } else { &mut self.waiting };
+        sleepers
+            .entry(number)
+            .and_modify(|known| known.clone_from(waker))
+            .or_insert_with(|| waker.clone());
+    }
+
+    pub(super) fn awake(&mut self, number: u64) {
+        self.reading.remove(&number);
+        self.waiting.remove(&number);
+    }
+
+    /// The source, if it is here and wants to be asked.
+    pub(super) fn take_due(&mut self) -> Option<Source> {
+        if !self.due {
+            return None;
+        }
+        match mem::replace(&mut self.phase, Phase::Out) {
+            Phase::Here(source) => {
+                self.due = false;
+                Some(source)
+            }
+            phase => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+
+    /// It has given a piece, and has to be asked for the next one.
+    pub(super) fn put_back(&mut self, source: Source) {
+        (self.phase, self.due) = (Phase::Here(source), true);
+    }
+
+    pub(super) fn close(&mut self, phase: Phase) -> Vec<Waker> {
+        self.phase = phase;
+        self.wake_all()
+    }
+
+    /// Takes a piece in and tells whether the body can still be kept.
+    pub(super) fn take_in(&mut self, piece: Piece, length: Option<u64>, limit: u64) -> bool {
+        let size = piece.size();
+        let fits = if piece.is_data() {
+            self.length += size;
+            match length {
+                Some(length) => self.length <= length,
+                None => self.length <= limit && self.reserved.grow(size),
+            }
+        } else {
+            true
+        };
+        if size > 0 {
+            self.pieces.push(if fits { piece.detached() } else { piece });
+        }
+        fits
+    }
+
+    /// What is there and the rest are for the first reader, if that is still there.
+    pub(super) fn go_alone(&mut self, source: Source) -> Vec<Waker> {
+        self.phase = Phase::Alone(Some(source).filter(|_| self.has_first));
+        if !self.has_first {
+            self.pieces = Vec::new();
+        }
+        self.wake_all()
+    }
+
+    /// The pieces as one, which from now on they share.
+    pub(super) fn whole(&mut self) -> Bytes {
+        let mut parts = self.pieces.iter().filter_map(Piece::data);
+        let whole = match (parts.next(), parts.next()) {
+            (None, _) => Bytes::new(),
+            (Some(only), None) => only.clone(),
+            (Some(_), Some(_)) => {
+                let mut whole = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0));
+                self.pieces
+                    .iter()
+                    .filter_map(Piece::data)
+                    .for_each(|part| whole.extend_from_slice(part));
+                Bytes::from(whole)
+            }
+        };
+        let mut from = 0;
+        for piece in &mut self.pieces {
+            if let Piece::Data(data) = piece {
+                let to = from + data.len();
+                *data = whole.slice(from..to);
+                from = to;
+            }
+        }
+        whole
+    }
+
+    /// A reader goes away; with the last one what has come is dropped. Who has to be woken, and what is to be dropped.
+    pub(super) fn leave(&mut self, number: u64) -> (Vec<Waker>, Option<Phase>) {
+        self.readers -= 1;
+        self.awake(number);
+        if number == Self::FIRST {
+            self.has_first = false;
+        }
+        let is_over = self.readers == 0 && matches!(self.phase, Phase::Here(_));
+        if is_over || (!self.has_first && matches!(self.phase, Phase::Alone(Some(_)))) {
+            let phase = mem::replace(&mut self.phase, Phase::Cut(None));
+            return (Vec::new(), Some(phase));
+        }
+        // Perhaps it was the one that was woken to ask.
+        (if self.due { self.wake_for_more(true) } else { Vec::new() }, None)
+    }
+
+    /// All who read, and perhaps one of those who wait for the end: any of them may ask the source. One that was
+    /// woken and does not ask is not woken again, so that it holds nobody up.
+    pub(super) fn wake_for_more(&mut self, and_one: bool) -> Vec<Waker> {
+        let mut wakers: Vec<Waker> = mem::take(&mut self.reading).into_values().collect();
+        if and_one {
+            wakers.extend(self.waiting.pop_first().map(|(_, waker)| waker));
+        }
+        wakers
+    }
+
+    pub(super) fn wake_all(&mut self) -> Vec<Waker> {
+        let reading = mem::take(&mut self.reading).into_values();
+        reading.chain(mem::take(&mut self.waiting).into_values()).collect()
+    }
+}
+
+impl Piece {
+    pub(super) fn of(frame: Frame<Bytes>) -> Self {
+        match frame.into_data() {
+            Ok(data) => Self::Data(data),
+            // A frame of a kind that is not known cannot be given twice, and is left out.
+            Err(frame) => Self::Trailers(frame.into_trailers().unwrap_or_default()),
+        }
+    }
+
+    pub(super) fn into_frame(self) -> Frame<Bytes> {
+        match self {
+            Self::Data(data) => Frame::data(data),
+            Self::Trailers(trailers) => Frame::trailers(trailers),
+        }
+    }
+
+    pub(super) const fn is_data(&self) -> bool {
+        matches!(self, Self::Data(_))
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        let size = match self {
+            Self::Data(data) => data.len(),
+            Self::Trailers(trailers) => {
+                trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+            }
+        };
+        size as u64
+    }
+
+    /// In memory of its own, if it is small.
+    pub(super) fn detached(self) -> Self {
+        match self {
+            Self::Data(data) if data.len() < SMALL => Self::Data(Bytes::copy_from_slice(&data)),
+            piece => piece,
+        }
+    }
+
+    const fn data(&self) -> Option<&Bytes> {
+        match self {
+            Self::Data(data) => Some(data),
+            Self::Trailers(_) => None,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName};
+use tower_ballast_cache::store::{Capacity, Store};
+use tower_ballast_core::{Event, Key, Name, Observer};
+use tower_layer::Layer;
+
+use crate::{
+    engine::Rules, handle::HttpCacheHandle, identity::Identity, resource::Stored,
+    service::HttpCache, shared::Shared,
+};
+
+/// Keeps the answers of a service by the rules of HTTP.
+///
+/// All services made by one layer, and by its clones, share what is kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_cache::store::Capacity;
+/// use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
+///
+/// let rules = Rules::shared().stale_if_error(Duration::from_secs(3600));
+/// let layer = HttpCacheLayer::new(rules).capacity(Capacity::mebibytes(256));
+/// # let _ = layer;
+/// ```
+#[derive(Debug, Clone)]
+pub struct HttpCacheLayer {
+    shared: Arc<Shared>,
+}
+
+impl HttpCacheLayer {
+    /// Keeps and serves by these rules: [`Rules::shared`] for a proxy or a server's own cache, [`Rules::private`] for that of one
+    /// user.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { shared: Arc::new(Shared::new(rules)) }
+    }
+
+    /// How much is kept. Default: 64 MiB.
+    #[must_use]
+    pub fn capacity(self, capacity: Capacity) -> Self {
+        self.shared.set_capacity(capacity);
+        self
+    }
+
+    /// Where answers are kept. The first store stays. Default: [`Quick`](tower_ballast_cache::store::Quick).
+    #[must_use]
+    pub fn store(self, store: impl Store<Identity, Stored> + 'static) -> Self {
+        self.shared.set_store(Box::new(store));
+        self
+    }
+
+    /// How many bytes a body may have to be kept; one that has more goes through. To be set before the capacity, so that
+    /// there is room for it. Default: 8 MiB.
+    #[must_use]
+    pub fn largest(self, bytes: u64) -> Self {
+        self.shared.settings.set_largest(bytes);
+        self
+    }
+
+    /// How many bytes of memory all bodies may take that are on their way; what finds no room goes through. Default: 64 MiB.
+    #[must_use]
+    pub fn coming(self, bytes: u64) -> Self {
+        self.shared.allowance.set_limit(bytes);
+        self
+    }
+
+    /// How long one waits for the answer to another's request before it is asked anew. Default: 10 seconds.
+    #[must_use]
+    pub fn longest_wait(self, limit: Duration) -> Self {
+        self.shared.settings.longest_wait.set(limit);
+        self
+    }
+
+    /// Which fields of a request are part of its key, beside its target: then answers are kept apart by them, for instance by
+    /// `Authorization`. The first choice stays. Default: none.
+    #[must_use]
+    pub fn keyed(self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.shared.settings.set_keyed(fields);
+        self
+    }
+
+    /// Which fields are taken out of a request before it is sent on, since services choose their answers by them and they are
+    /// no part of the key. The first choice stays. Default: `X-Forwarded-Host` and its kin, `X-HTTP-Method-Override` and its.
+    #[must_use]
+    pub fn unkeyed(self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.shared.settings.set_unkeyed(fields);
+        self
+    }
+
+    /// By which tags an answer can be invalidated with others, from its fields. The first closure stays. Default: none.
+    #[must_use]
+    pub fn tags(self, tags: impl Fn(&HeaderMap, &mut Vec<Key>) + Send + Sync + 'static) -> Self {
+        let _ = self.shared.settings.tags_of.set(Box::new(tags));
+        self
+    }
+
+    /// What it is called in events and in `Cache-Status`. Default: `http-cache`. The first name stays.
+    #[must_use]
+    pub fn name(self, name: impl Into<Name>) -> Self {
+        self.shared.reporter.rename(name);
+        self
+    }
+
+    /// Tells a closure when a stale answer stands in for a failure, and of changed settings. The first observer stays.
+    #[must_use]
+    pub fn on_event<O>(self, on_event: O) -> Self
+    where
+        O: Fn(&Event<'_>) + Send + Sync + 'static,
+    {
+        self.observer(on_event)
+    }
+
+    /// Tells an observer the same. The first observer stays.
+    #[must_use]
+    pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
+        self.shared.reporter.observe_with(observer);
+        self
+    }
+
+    /// A handle that reads what is kept, lets go of it, and changes settings while requests run.
+    #[must_use]
+    pub fn handle(&self) -> HttpCacheHandle {
+        HttpCacheHandle::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<S> Layer<S> for HttpCacheLayer {
+    type Service = HttpCache<S>;
+
+    fn layer(&self, inner: S) -> HttpCache<S> {
+        HttpCache { inner, shared: Arc::clone(&self.shared) }
+    }
+}

@@ -1,0 +1,220 @@
+//! What all services of one layer share.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderMap, Uri};
+use tower_ballast_cache::{
+    Epoch, Epochs,
+    store::{Capacity, Quick, Store},
+};
+use tower_ballast_core::{
+    Event, EventKind, Reporter,
+    clock::{self, Nanos},
+    flights::Flights,
+};
+
+use crate::{
+    engine::{Rules, Wall},
+    exchange::{Own, Shares},
+    fill::Allowance,
+    identity::Identity,
+    progress::{Coming, Progress},
+    resource::{Resource, Stored, Variant},
+    settings::Settings,
+    statistics::{Counts, Statistics, count},
+};
+
+const CAPACITY: Capacity = Capacity::mebibytes(64);
+const COMING: u64 = 64 * 1024 * 1024;
+/// For how long it is remembered that answers for a target are for one alone.
+const ALONE: Duration = Duration::from_secs(60);
+const PARTS: usize = 64;
+
+pub(crate) struct Shared {
+    store: OnceLock<Box<dyn Store<Identity, Stored>>>,
+    pub(crate) flights: Flights<Arc<str>, Shares, Own>,
+    pub(crate) progress: Progress,
+    pub(crate) allowance: Allowance,
+    epochs: Epochs,
+    /// Of those who change what is kept for a target one comes after the other.
+    changing: [Mutex<()>; PARTS],
+    hasher: RandomState,
+    pub(crate) settings: Settings,
+    pub(crate) counts: Counts,
+    pub(crate) reporter: Reporter,
+}
+
+impl Shared {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            store: OnceLock::new(),
+            flights: Flights::new(),
+            progress: Progress::new(),
+            allowance: Allowance::new(COMING),
+            epochs: Epochs::new(),
+            changing: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            settings: Settings::new(rules),
+            counts: Counts::default(),
+            reporter: Reporter::new("http-cache"),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
+        &**self.store.get_or_init(|| Box::new(self.quick(CAPACITY)))
+    }
+
+    fn quick(&self, capacity: Capacity) -> Quick<Identity, Stored> {
+        Quick::with_largest(capacity, self.settings.largest())
+    }
+
+    pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
+        let _ = self.store.set(store);
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        let mut is_new = false;
+        let store = self.store.get_or_init(|| {
+            is_new = true;
+            Box::new(self.quick(capacity))
+        });
+        if !is_new {
+            store.resize(capacity);
+        }
+    }
+
+    pub(crate) fn identity(&self, uri: &Uri, headers: &HeaderMap) -> Option<Identity> {
+        Identity::of(uri, headers, self.settings.keyed())
+    }
+
+    pub(crate) fn find(&self, identity: &Identity) -> Arc<Resource> {
+        self.store().get(identity).map_or_else(Arc::default, |stored| stored.0)
+    }
+
+    /// To be asked for before a request is sent whose answer may be kept.
+    pub(crate) fn mark(&self, identity: &Identity) -> Epoch {
+        self.epochs.mark(identity.target())
+    }
+
+    /// Keeps a variant, unless there was a purge since. It may be known whether it is for others as well.
+    pub(crate) fn keep(
+        &self,
+        at: (&Identity, Epoch),
+        request: &HeaderMap,
+        variant: Variant,
+        is_for_all: Option<bool>,
+    ) {
+        let is_kept = self.change(at, |resource| {
+            resource.add(request, variant);
+            match is_for_all {
+                Some(true) => resource.go_alone_until(Nanos::ZERO),
+                Some(false) => resource.go_alone_until(clock::now() + ALONE),
+                None => {}
+            }
+        });
+        count(if is_kept { &self.counts.stored } else { &self.counts.dropped });
+    }
+
+    /// For a while nobody waits for the answer to another's request.
+    pub(crate) fn go_alone(&self, at: (&Identity, Epoch)) {
+        self.change(at, |resource| resource.go_alone_until(clock::now() + ALONE));
+    }
+
+    /// Changes what is kept for a target, unless there was a purge since; tells whether it did.
+    pub(crate) fn change(
+        &self,
+        (identity, epoch): (&Identity, Epoch),
+        change: impl FnOnce(&mut Resource),
+    ) -> bool {
+        let part = self.hasher.hash_one(identity) % PARTS as u64;
+        let part = &self.changing[usize::try_from(part).unwrap_or(0)];
+        let _alone = part.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.epochs.is_now(epoch) {
+            return false;
+        }
+        let mut resource = Resource::clone(&self.find(identity));
+        change(&mut resource);
+        if resource.is_empty() && !resource.goes_alone(clock::now()) {
+            self.store().remove(identity);
+        } else {
+            let size = resource.size(identity);
+            self.store().put(identity.clone(), Stored(Arc::new(resource)), size);
+        }
+        // A purge that came meanwhile may have looked before it was there.
+        let is_now = self.epochs.is_now(epoch);
+        if !is_now {
+            self.store().remove(identity);
+        }
+        is_now
+    }
+
+    /// Lets others read along, unless there was a purge since.
+    pub(crate) fn announce(&self, (identity, epoch): (&Identity, Epoch), coming: Coming) {
+        let entry = Arc::clone(&coming.entry);
+        self.progress.add(identity.clone(), coming);
+        if !self.epochs.is_now(epoch) {
+            self.progress.remove(identity, &entry);
+        }
+    }
+
+    pub(crate) fn invalidate(&self, target: &str) -> bool {
+        self.epochs.purge(target);
+        if self.settings.keyed().is_empty() {
+            let identity = Identity::of_target(target);
+            self.flights.detach(identity.text());
+            self.progress.forget(&identity);
+            return self.store().remove(&identity).is_some();
+        }
+        self.let_go(&|identity, _| identity.target() == target)
+    }
+
+    pub(crate) fn invalidate_if(&self, wanted: &dyn Fn(&Identity, &Resource) -> bool) {
+        self.epochs.purge_all();
+        self.let_go(wanted);
+    }
+
+    fn let_go(&self, wanted: &dyn Fn(&Identity, &Resource) -> bool) -> bool {
+        self.flights.detach_all();
+        self.progress.forget_all();
+        let before = self.store().usage().removed;
+        self.store().retain(&|identity, stored| !wanted(identity, &stored.0));
+        self.store().usage().removed > before
+    }
+
+    pub(crate) fn clear(&self) {
+        self.epochs.purge_all();
+        self.flights.detach_all();
+        self.progress.forget_all();
+        self.store().clear();
+    }
+
+    pub(crate) fn tell_spared(&self) {
+        count(&self.counts.spared);
+        self.reporter.tell(|| Event::new(EventKind::FellBack).reason("stale"));
+    }
+
+    pub(crate) fn tell_settings(&self, what: &'static str) {
+        self.reporter.tell(|| Event::new(EventKind::SettingsChanged).reason(what));
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let (coming, in_flight) = (self.allowance.taken(), self.flights.len());
+        self.counts.statistics(coming, in_flight, self.store().usage())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("reporter", &self.reporter).finish_non_exhaustive()
+    }
+}
+
+/// The present moment of wall time.
+pub(crate) fn now() -> Wall {
+    clock::wall().into()
+}

@@ -1,0 +1,191 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http_body_util::BodyExt;
+use tokio::time::advance;
+use tower::{Layer, Service};
+use tower_ballast_core::clock;
+
+use super::origin::{Origin, fetch, fresh, get, pieces, send, text};
+use crate::{HttpCacheLayer, engine::Rules};
+
+const URI: &str = "http://example.com/page";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_at_once_make_one_call() {
+    for length in [Some(11), None] {
+        let origin = Origin::new(move |_, _| {
+            let answer = fresh();
+            Ok(match length {
+                Some(length) => {
+                    answer.header("content-length", length).body(pieces(["hello ", "world"]))?
+                }
+                None => answer.body(pieces(["hello ", "world"]))?,
+            })
+        });
+        let layer = HttpCacheLayer::new(Rules::shared());
+        let service = layer.layer(origin.clone().takes(SECOND));
+        let all = join_all((0..1000).map(|_| fetch(&service, URI))).await;
+        assert!(all.iter().all(|reply| reply.text() == "hello world"));
+        assert_eq!(origin.calls(), 1);
+        let statistics = layer.handle().statistics();
+        assert_eq!((statistics.collapsed, statistics.misses, statistics.coming), (999, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_the_body_is_on_its_way_reads_along() {
+    let origin = Origin::new(|_, _| Ok(fresh().body(pieces(["one ", "two ", "three"]))?));
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
+    let mut first = service.clone().call(get(URI)).await.unwrap();
+    let one = first.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(one.into_data().unwrap(), Bytes::from("one "));
+    // The first one reads no further, and the second has all.
+    assert_eq!(fetch(&service, URI).await.text(), "one two three");
+    assert_eq!(origin.calls(), 1);
+    assert_eq!(first.into_body().collect().await.unwrap().to_bytes(), "two three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_one_may_go_away_at_any_moment() {
+    for length in [Some(7), None] {
+        for moment in 0..8 {
+            let origin = Origin::new(move |_, _| {
+                let answer = fresh();
+                Ok(match length {
+                    Some(length) => {
+                        answer.header("content-length", length).body(pieces(["one ", "two"]))?
+                    }
+                    None => answer.body(pieces(["one ", "two"]))?,
+                })
+            });
+            let service =
+                HttpCacheLayer::new(Rules::shared()).layer(origin.clone().takes(2 * SECOND));
+            let first = tokio::spawn({
+                let service = service.clone();
+                async move { fetch(&service, URI).await }
+            });
+            tokio::task::yield_now().await;
+            let others: Vec<_> = (0..10)
+                .map(|_| {
+                    let service = service.clone();
+                    tokio::spawn(async move { fetch(&service, URI).await })
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            advance(SECOND * moment / 2).await;
+            first.abort();
+            for other in others {
+                assert_eq!(other.await.unwrap().text(), "one two");
+            }
+            assert_eq!(origin.calls(), 1, "gone after {moment} half seconds, {length:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_first_one_fails_one_more_call_is_made_for_all() {
+    let origin = Origin::new(|number, _| match number {
+        0 => Err("reset".into()),
+        _ => Ok(fresh().body(text("page"))?),
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone().takes(SECOND));
+    let all = join_all((0..1000).map(|_| send(&service, get(URI)))).await;
+    assert_eq!(all.iter().filter(|outcome| outcome.is_err()).count(), 1);
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_second_fails_as_well_the_others_are_told() {
+    let origin = Origin::new(|_, _| Err("reset".into())).takes(SECOND);
+    let layer = HttpCacheLayer::new(Rules::shared());
+    let service = layer.layer(origin.clone());
+    let all = join_all((0..1000).map(|_| send(&service, get(URI)))).await;
+    let told = all.iter().flatten().filter(|reply| reply.status == 502).count();
+    assert_eq!((told, origin.calls()), (998, 2));
+    assert_eq!(layer.handle().statistics().failed, 998);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_one_alone_releases_all_at_once_and_for_a_while() {
+    let origin = Origin::new(|_, _| {
+        let answer = http::Response::builder().header("cache-control", "no-store");
+        Ok(answer.body(text("page"))?)
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone().takes(SECOND));
+    let start = clock::now();
+    join_all((0..100).map(|_| fetch(&service, URI))).await;
+    assert_eq!((origin.calls(), clock::now().since(start)), (100, 2 * SECOND));
+    join_all((0..100).map(|_| fetch(&service, URI))).await;
+    assert_eq!((origin.calls(), clock::now().since(start)), (200, 3 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_holds_for_an_answer_that_is_on_its_way() {
+    for seconds in [0, 2, 3] {
+        let origin = Origin::new(|number, _| {
+            Ok(fresh().body(pieces([if number == 0 { "old" } else { "new" }, "!"]))?)
+        });
+        let layer = HttpCacheLayer::new(Rules::shared());
+        let service = layer.layer(origin.clone().takes(SECOND));
+        let first = tokio::spawn({
+            let service = service.clone();
+            async move { fetch(&service, URI).await }
+        });
+        tokio::task::yield_now().await;
+        advance(SECOND * seconds).await;
+        tokio::task::yield_now().await;
+        layer.handle().invalidate(&URI.parse().unwrap());
+        let second = fetch(&service, URI).await;
+        assert_eq!((second.text(), first.await.unwrap().text()), ("new!", "old!"));
+        assert_eq!(fetch(&service, URI).await.text(), "new!");
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_of_another_variant_wait_for_their_own() {
+    let origin = Origin::new(|_, request| {
+        let language = request.headers()["accept-language"].to_str()?.to_owned();
+        Ok(fresh().header("vary", "accept-language").body(text(&language))?)
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone().takes(SECOND));
+    let languages = ["de", "fr"].into_iter().cycle().take(1000);
+    let all = join_all(languages.map(async |language| {
+        let request = http::Request::get(URI).header("accept-language", language);
+        let reply = send(&service, request.body(()).unwrap()).await.unwrap();
+        assert_eq!(reply.text(), language);
+    }));
+    all.await;
+    assert_eq!(origin.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_long_enough_asks_anew() {
+    let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?)).takes(60 * SECOND);
+    let layer = HttpCacheLayer::new(Rules::shared()).longest_wait(5 * SECOND);
+    let service = layer.layer(origin.clone());
+    let start = clock::now();
+    let first = tokio::spawn({
+        let service = service.clone();
+        async move { fetch(&service, URI).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(fetch(&service, URI).await.text(), "page");
+    assert_eq!((origin.calls(), clock::now().since(start)), (2, 65 * SECOND));
+    first.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_goes_through_and_nobody_waits_for_it() {
+    let origin = Origin::new(|_, _| Ok(fresh().body(pieces(["0123456789"; 10]))?));
+    let layer = HttpCacheLayer::new(Rules::shared()).largest(35);
+    let service = layer.layer(origin.clone());
+    let all = join_all((0..10).map(|_| fetch(&service, URI))).await;
+    assert!(all.iter().all(|reply| reply.text().len() == 100));
+    assert_eq!(origin.calls(), 10);
+    let statistics = layer.handle().statistics();
+    assert_eq!((statistics.stored, statistics.coming), (0, 0));
+}
