@@ -8,19 +8,16 @@ mod malformed;
 mod rig;
 mod storm_in_a_teacup;
 
+use crate::shared::{client, flags, listener, proxy};
+
 #[path = "../examples/gateway/args.rs"]
 mod args;
 #[path = "../examples/gateway/figures.rs"]
 mod figures;
-#[allow(dead_code, reason = "the example's main uses the rest")]
-#[path = "../examples/shared/listener.rs"]
-mod listener;
 #[path = "../examples/gateway/load.rs"]
 mod load;
 #[path = "../examples/gateway/protection.rs"]
 mod protection;
-#[path = "../examples/shared/proxy/mod.rs"]
-mod proxy;
 #[allow(dead_code, reason = "the example's main uses the rest")]
 #[path = "../examples/gateway/report.rs"]
 mod report;

@@ -12,4 +12,5 @@ mod mocks;
 mod overload;
 mod presets;
 mod served;
+mod shared;
 mod wire;

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{Uri, uri::Authority};
+use http::uri::Authority;
+
+use super::flags::Flags;
 
 /// The text of `--help`.
 pub(crate) const HELP: &str = "\
@@ -50,25 +52,23 @@ pub(crate) struct Protect {
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let (mut listen, mut upstream, mut admin) = (None, None, None);
     let mut trusted = Vec::new();
-    let mut args = args.into_iter();
-    while let Some(arg) = args.next() {
-        let (flag, attached) = match arg.split_once('=') {
-            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
-            None => (arg, None),
-        };
-        let mut value = |what: &str| {
-            let value =
-                attached.clone().or_else(|| args.next().filter(|next| !next.starts_with("--")));
-            value.ok_or_else(|| format!("{flag} needs a value: {what}"))
-        };
+    let mut flags = Flags::new(args);
+    while let Some(flag) = flags.next() {
         match flag.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--listen" => {
-                once(&mut listen, &flag, address(&flag, &value("an address and port")?)?)?;
+                let address = flags.address()?;
+                flags.set(&mut listen, address)?;
             }
-            "--admin" => once(&mut admin, &flag, address(&flag, &value("an address and port")?)?)?,
-            "--upstream" => once(&mut upstream, &flag, authority(&value("a URL")?)?)?,
-            "--trust" => trusted.push(peer(&value("an IP address")?)?),
+            "--admin" => {
+                let address = flags.address()?;
+                flags.set(&mut admin, address)?;
+            }
+            "--upstream" => {
+                let server = flags.server()?;
+                flags.set(&mut upstream, server)?;
+            }
+            "--trust" => trusted.push(peer(&flags.value("an IP address")?)?),
             _ => return Err(format!("unknown argument `{flag}`")),
         }
     }
@@ -82,43 +82,6 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     }
 }
 
-fn once<T>(slot: &mut Option<T>, flag: &str, value: T) -> Result<(), String> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(format!("{flag} is given twice")),
-    }
-}
-
-fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("{flag}: `{text}` is not an IP address and port, such as 127.0.0.1:8080")
-    })
-}
-
 fn peer(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| format!("--trust: `{text}` is not an IP address"))
-}
-
-fn authority(text: &str) -> Result<Authority, String> {
-    let wrong = |why: &str| format!("--upstream: `{text}` {why}, such as http://127.0.0.1:9000");
-    let url: Uri = text.parse().map_err(|_| wrong("is not a URL"))?;
-    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
-        return Err(wrong("is not a URL with scheme and host"));
-    };
-    match scheme {
-        "http" => {}
-        "https" => {
-            return Err(wrong("asks for TLS, which this example does not speak; give a plain URL"));
-        }
-        _ => return Err(wrong("is not an HTTP URL")),
-    }
-    let port_is_wrong =
-        authority.as_str().len() > authority.host().len() && authority.port_u16().is_none();
-    if authority.host().is_empty() || authority.as_str().contains('@') || port_is_wrong {
-        return Err(wrong("does not name a host and port"));
-    }
-    if url.path() != "/" || url.query().is_some() {
-        return Err(wrong("has a path; give scheme, host and port alone"));
-    }
-    Ok(authority.clone())
 }

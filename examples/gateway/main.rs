@@ -17,7 +17,13 @@
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 mod args;
+#[path = "../shared/client.rs"]
+mod client;
 mod figures;
+#[path = "../shared/flags.rs"]
+mod flags;
+#[path = "../shared/interruption.rs"]
+mod interruption;
 #[path = "../shared/listener.rs"]
 mod listener;
 mod load;
@@ -31,6 +37,7 @@ mod upstream;
 mod watch;
 
 use args::{Command, HELP, Protect};
+use interruption::interruption;
 use listener::Listener;
 use protection::Protection;
 use proxy::Proxy;
@@ -98,24 +105,4 @@ async fn serve(Protect { listen, upstream, admin, trusted }: Protect) -> Result<
 async fn bind(address: SocketAddr) -> Result<Listener, String> {
     let listener = Listener::bind(address).await;
     listener.map_err(|error| format!("cannot listen on {address}: {error}"))
-}
-
-/// Ready at the first ctrl-c or SIGTERM after this call.
-fn interruption() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let mut signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [SignalKind::interrupt(), SignalKind::terminate()]
-            .map(|kind| signal(kind).expect("both signals can be caught"))
-    };
-    async move {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate] = &mut signals;
-            tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-        println!("no new connections; running requests may end");
-    }
 }

@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    body::{Body, Bytes, HttpBody},
+    body::{Body, HttpBody},
 };
 use http::{Request, Response, StatusCode, uri::Authority};
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use tokio::time::{error::Elapsed, sleep, timeout};
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_ballast::{
@@ -19,7 +16,7 @@ use tower_ballast::{
     circuit_breaker::WindowOf, http_client, http_server,
 };
 
-use super::{proxy::Proxy, watch::Watch};
+use super::{client::hyper_client, proxy::Proxy, watch::Watch};
 
 /// Whether the layers are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +100,7 @@ fn quick() -> HttpClient {
 pub(crate) fn protected(proxy: Proxy, server: HttpServer, client: HttpClient) -> Router {
     // Kept bodies could be sent twice. A proxy repeats nothing once a byte of a body has gone on.
     let preset = client.retry(|layer| layer.replay(HttpReplay::new().cap(0)));
-    let client = ServiceBuilder::new().layer(preset).service(hyper_client());
+    let client = ServiceBuilder::new().layer(preset).service(hyper_client(false));
     let proxy = service_fn(move |request| {
         let (proxy, client) = (proxy.clone(), client.clone());
         async move { proxy.forward(client, request).await }
@@ -114,7 +111,7 @@ pub(crate) fn protected(proxy: Proxy, server: HttpServer, client: HttpClient) ->
 
 /// What a service does by habit: a limit for each attempt, and three of them.
 fn bare(proxy: Proxy) -> Router {
-    let client = hyper_client();
+    let client = hyper_client(false);
     Router::new().fallback_service(service_fn(move |request| {
         let (proxy, client) = (proxy.clone(), client.clone());
         async move {
@@ -153,19 +150,4 @@ fn apologise(error: &(dyn std::error::Error + 'static)) -> Response<Body> {
     *response.status_mut() =
         if error.is::<Elapsed>() { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
     response
-}
-
-/// hyper-util's client, without the retry of its own: two that retry multiply.
-fn hyper_client<B>() -> Client<HttpConnector, B>
-where
-    B: HttpBody<Data = Bytes> + Send,
-{
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(Duration::from_secs(1)));
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(5))
-        .retry_canceled_requests(false)
-        .build(connector)
 }

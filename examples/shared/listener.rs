@@ -1,12 +1,14 @@
 //! A plain HTTP/1.1 server on one port that bounds what a caller may hold, and drains.
 
+pub(crate) mod wire;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::ConnectInfo,
 };
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -18,6 +20,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower::{BoxError, Service, ServiceExt};
+
+pub(crate) use wire::Interim;
+use wire::{Slot, Wire};
 
 /// Serves one service to every connection.
 #[derive(Debug)]
@@ -84,13 +89,24 @@ impl Listener {
                 () = &mut stop => break,
             };
             let service = service.clone();
+            let slot = Slot::default();
+            let wire = Wire::new(TokioIo::new(stream), slot.clone());
             let serve = service_fn(move |request: Request<Incoming>| {
                 let mut request = request.map(Body::new);
+                let turn = slot.turn();
                 request.extensions_mut().insert(ConnectInfo(peer));
-                service.clone().oneshot(request)
+                // An older caller would take an interim answer for the final one.
+                if request.version() == Version::HTTP_11 {
+                    request.extensions_mut().insert(turn.interim());
+                }
+                let answer = service.clone().oneshot(request);
+                async move {
+                    let answer = answer.await;
+                    drop(turn);
+                    answer
+                }
             });
-            let connection =
-                graceful.watch(self.http.serve_connection(TokioIo::new(stream), serve));
+            let connection = graceful.watch(self.http.serve_connection(wire, serve));
             tokio::spawn(async move {
                 // A connection that breaks is its caller's to notice.
                 let _ = connection.await;

@@ -8,9 +8,10 @@
 //! The proxy answers by itself what must not go on (a [`Refusal`]), and hands every failure of the
 //! client to the layer around it as an error. It repeats nothing: that is the business of the
 //! layers around the client, which see whole requests and know which of them may be repeated.
-//! Bodies and trailers stream in both directions.
+//! Bodies and trailers stream in both directions, and interim answers (1xx) go back as they come.
 
 mod fields;
+mod interim;
 mod refusal;
 mod request;
 mod response;

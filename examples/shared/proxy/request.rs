@@ -14,7 +14,7 @@ use http::{
 };
 use tokio::sync::oneshot;
 
-use super::{Refusal, Route, fields, upload::Upload};
+use super::{Refusal, Route, fields, interim, upload::Upload};
 
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
@@ -28,7 +28,6 @@ pub(super) fn outbound(
     refuse_other_protocols(&parts)?;
     let host = authority(&parts)?;
     let target = target(&parts)?;
-    let (body, complaint) = Upload::new(body, route.body_limit);
     if body.size_hint().lower() > route.body_limit {
         return Err(Refusal::too_large());
     }
@@ -54,7 +53,10 @@ pub(super) fn outbound(
         .path_and_query(target)
         .build()
         .expect("scheme, authority and path are there");
-    Ok((Request::from_parts(parts, Body::new(body)), complaint))
+    let mut request = Request::from_parts(parts, ());
+    let leave = interim::listen(&mut request);
+    let (body, complaint) = Upload::new(body, route.body_limit, leave);
+    Ok((request.map(|()| Body::new(body)), complaint))
 }
 
 /// Tunnels and echoes are no forwarding, and a half-understood upgrade is a way past every check.

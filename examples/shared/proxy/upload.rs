@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tower::BoxError;
 
-use super::Refusal;
+use super::{Refusal, interim::Leave};
 
 /// Streams a body through, up to a limit.
 ///
@@ -21,14 +21,20 @@ use super::Refusal;
 pub(super) struct Upload {
     body: Body,
     left: u64,
+    leave: Option<Pin<Box<Leave>>>,
     complaint: Option<oneshot::Sender<Refusal>>,
 }
 
 impl Upload {
-    /// The body, and the complaint that may come of it.
-    pub(super) fn new(body: Body, limit: u64) -> (Self, oneshot::Receiver<Refusal>) {
+    /// The body, which starts when it has `leave`, and the complaint that may come of it.
+    pub(super) fn new(
+        body: Body,
+        limit: u64,
+        leave: Option<Leave>,
+    ) -> (Self, oneshot::Receiver<Refusal>) {
         let (complaint, heard) = oneshot::channel();
-        (Self { body, left: limit, complaint: Some(complaint) }, heard)
+        let leave = leave.map(Box::pin);
+        (Self { body, left: limit, leave, complaint: Some(complaint) }, heard)
     }
 
     fn complain(&mut self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -49,6 +55,11 @@ impl HttpBody for Upload {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(leave) = &mut self.leave {
+            // Without a word in time the body goes as well.
+            let _ = ready!(leave.as_mut().poll(cx));
+            self.leave = None;
+        }
         let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             Some(Err(_)) => return self.complain(Refusal::bad_request("the body broke off")),
