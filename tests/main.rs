@@ -3,6 +3,7 @@
 
 mod allocations;
 mod architecture;
+mod caching_proxy;
 mod examples;
 mod frameworks;
 mod gateway;
