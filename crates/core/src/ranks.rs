@@ -3,6 +3,7 @@
 mod class;
 mod eviction;
 mod floors;
+mod flow;
 mod pace;
 mod rank;
 mod slab;
@@ -12,8 +13,9 @@ mod tests;
 use std::{task::Waker, time::Duration};
 
 use self::{
-    class::{Class, Slot},
+    class::Class,
     floors::Credits,
+    flow::Slot,
     slab::{NONE, Slab},
 };
 pub use self::{
@@ -30,16 +32,20 @@ use crate::{Priority, clock::Nanos};
 /// 2. else the highest class of which somebody waits;
 /// 3. within it to the client whose turn it is, by deficit round robin (Shreedhar and Varghese,
 ///    "Efficient Fair Queuing using Deficit Round Robin", 1995), so that a client with a thousand
-///    requests gets no more than one with a few;
+///    requests gets no more than one with a few; who was quiet goes before who was not (RFC 8290);
 /// 4. and of this client to the request that came first.
+///
+/// Who has nobody waiting any more keeps its place for the rest of the round, so one that sends request
+/// after request gets no more turns than one whose requests wait. These go on in any case: each of n has its
+/// turn again after one of each other and at most max(n, 64) first turns.
 ///
 /// It is plain data, kept under the lock of whatever the callers wait for, as
 /// [`queue::Line`](crate::queue::Line) is. Only the next one asks whether it may go on; whoever ends that
 /// is handed the waker of its successor, to be woken outside of the lock. Joining, leaving from
 /// anywhere and finding the next take constant time.
 ///
-/// Memory grows with the callers that wait at one time (120 bytes each, or less, and as much for each client) and
-/// is given back when nobody waits.
+/// Memory grows with the callers that wait at one time (120 bytes each, or less, and as much for each client, also
+/// for the few hundred that have had their turn in the present round) and is given back when nobody waits.
 ///
 /// ```
 /// use tower_ballast_core::{Priority, clock::Nanos, ranks::{Rank, Ranks}};
@@ -158,10 +164,7 @@ impl Ranks {
     /// ```
     #[must_use]
     pub fn has_room(&self, rank: &Rank, most: u32) -> bool {
-        let class = &self.classes[rank.class.index()];
-        let free = most.saturating_sub(class.len);
-        let own = if rank.client.is_some() { class.len_of(rank.client) } else { 0 };
-        own < free
+        self.own(rank) < most.saturating_sub(self.len_of(rank.class))
     }
 
     /// Takes a place.
@@ -245,15 +248,10 @@ impl Ranks {
     /// as are free, as in [`has_room`](Self::has_room). If it may not, the newest of the lowest
     /// class below gives up its place, and its waker is put into `evicted`, to be woken.
     pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
-        let own = match rank.client {
-            Some(_) => self.classes[rank.class.index()].len_of(rank.client),
-            None => 0,
-        };
-        if own < most.saturating_sub(self.len()) || most == 0 {
+        if self.own(rank) < most.saturating_sub(self.len()) || most == 0 {
             return most > 0;
         }
-        let waits = |lower: &Priority| self.len_of(*lower) > 0;
-        match Priority::ALL.into_iter().rev().find(waits) {
+        match Priority::ALL.into_iter().rev().find(|lower| self.len_of(*lower) > 0) {
             Some(lowest) if lowest < rank.class => {
                 *evicted = self.evict_newest(lowest);
                 true
@@ -271,10 +269,15 @@ impl Ranks {
         }
     }
 
+    /// How many places its client has, if it names one.
+    fn own(&self, rank: &Rank) -> u32 {
+        rank.client.map_or(0, |_| self.classes[rank.class.index()].len_of(rank.client))
+    }
+
     fn next(&self) -> u32 {
         let heads = self.classes.each_ref().map(Class::next);
-        let cost = |head: u32| (head != NONE).then(|| self.slots.get(head).cost);
-        match self.credits.earned(heads.map(cost)) {
+        let costs = heads.map(|head| (head != NONE).then(|| self.slots.get(head).cost));
+        match self.credits.earned(costs) {
             Some(class) => heads[class],
             None => heads.into_iter().find(|head| *head != NONE).unwrap_or(NONE),
         }

@@ -1,82 +1,29 @@
 //! The waiting requests of one class, fair between their clients.
 
-use std::{collections::HashMap, task::Waker};
+use std::{collections::HashMap, mem};
 
 use super::{
+    flow::{Flow, IN_CLASS, IN_FLOW, IN_ROUND, Slot},
     pace::Pace,
-    slab::{Linked, Links, List, NONE, Slab},
+    slab::{List, NONE, Slab},
 };
-use crate::{Key, Priority, clock::Nanos};
+use crate::Key;
 
-/// One who waits.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) waker: Option<Waker>,
-    pub(super) cost: u32,
-    pub(super) class: Priority,
-    pub(super) evicted: bool,
-    pub(super) joined: Nanos,
-    flow: u32,
-    in_flow: Links,
-    in_class: Links,
-}
+/// In each round so many clients at least may have their first turns before others.
+const FIRST_TURNS: u32 = 64;
 
-/// Those of one client and class who wait.
-#[derive(Debug)]
-pub(super) struct Flow {
-    client: Option<Key>,
-    waiting: List,
-    len: u32,
-    cost: u64,
-    /// How much of its share is left.
-    deficit: u64,
-    /// Whether it has got its share of the present round.
-    paid: bool,
-    in_round: Links,
-}
-
-const IN_FLOW: usize = 0;
-const IN_CLASS: usize = 1;
-const IN_ROUND: usize = 0;
-
-impl Linked<IN_FLOW> for Slot {
-    fn links(&mut self) -> &mut Links {
-        &mut self.in_flow
-    }
-}
-
-impl Linked<IN_CLASS> for Slot {
-    fn links(&mut self) -> &mut Links {
-        &mut self.in_class
-    }
-}
-
-impl Linked<IN_ROUND> for Flow {
-    fn links(&mut self) -> &mut Links {
-        &mut self.in_round
-    }
-}
-
-impl Slot {
-    pub(super) const fn new(class: Priority, cost: u32, joined: Nanos) -> Self {
-        Self {
-            waker: None,
-            cost,
-            class,
-            evicted: false,
-            joined,
-            flow: NONE,
-            in_flow: Links::NOWHERE,
-            in_class: Links::NOWHERE,
-        }
-    }
-}
-
-/// A class: its clients take turns by deficit round robin.
+/// A class: its clients take turns by deficit round robin, who was quiet before who was not.
 #[derive(Debug)]
 pub(super) struct Class {
-    /// Those with somebody waiting; the first has its turn.
+    /// Those who have not had a turn since they were quiet.
+    fresh: List,
+    /// Those who have. Who has nobody waiting any more keeps its place until it is reached.
     round: List,
+    /// How many of each have somebody waiting.
+    fresh_len: u32,
+    round_len: u32,
+    /// How many first turns there were since the last turn of the round.
+    first_turns: u32,
     /// In the order in which they came.
     arrivals: List,
     clients: HashMap<Option<Key>, u32>,
@@ -93,7 +40,11 @@ pub(super) struct Class {
 impl Class {
     pub(super) fn new() -> Self {
         Self {
+            fresh: List::EMPTY,
             round: List::EMPTY,
+            fresh_len: 0,
+            round_len: 0,
+            first_turns: 0,
             arrivals: List::EMPTY,
             clients: HashMap::new(),
             flows: Slab::new(),
@@ -107,7 +58,7 @@ impl Class {
 
     /// The request whose turn it is in this class, or `NONE`.
     pub(super) fn next(&self) -> u32 {
-        match self.round.first {
+        match self.turn() {
             NONE => NONE,
             flow => self.head(flow),
         }
@@ -129,15 +80,14 @@ impl Class {
     }
 
     /// The cost of what a newcomer would wait for, itself included: at the most one of its own size
-    /// for every other client and request of its own before it.
+    /// for every turn of another client before it, for each request of its own before it.
     pub(super) fn cost_ahead(&self, client: Option<Key>, cost: u32) -> u64 {
-        let (known, clients) = (self.clients.get(&client), self.clients.len() as u64);
-        let (own, clients) = match known {
-            Some(flow) => (self.flows.get(*flow).cost, clients),
-            None => (0, clients + 1),
+        let (own, turns) = match self.clients.get(&client) {
+            Some(flow) => (self.flows.get(*flow).cost, self.fresh_len + self.round_len),
+            None => (0, self.fresh_len + self.fresh_len / self.first_turns_a_turn() + 1),
         };
         let cost = u64::from(cost);
-        self.cost.min((own + cost).saturating_mul(clients)) + cost
+        self.cost.min((own + cost).saturating_mul(u64::from(turns))) + cost
     }
 
     pub(super) fn join(&mut self, slots: &mut Slab<Slot>, number: u32, client: Option<Key>) {
@@ -149,9 +99,13 @@ impl Class {
         };
         slots.at(number).flow = flow;
         let joined = self.flows.at(flow);
+        let is_first = joined.len == 0;
         joined.waiting.push::<IN_FLOW, _>(slots, number);
         joined.len += 1;
         joined.cost += cost;
+        if is_first {
+            *self.waiting_beside(flow) += 1;
+        }
         self.arrivals.push::<IN_CLASS, _>(slots, number);
         self.len += 1;
         self.cost += cost;
@@ -173,56 +127,114 @@ impl Class {
         self.len -= 1;
         self.cost -= cost;
         if is_over {
-            self.end_flow(flow);
+            self.pause_flow(flow, served);
+        }
+        if self.len == 0 {
+            self.forget();
         }
         self.settle(slots);
     }
 
     fn begin_flow(&mut self, client: Option<Key>) -> u32 {
-        let flow = self.flows.insert(Flow {
-            client,
-            waiting: List::EMPTY,
-            len: 0,
-            cost: 0,
-            deficit: 0,
-            paid: false,
-            in_round: Links::NOWHERE,
-        });
+        let flow = self.flows.insert(Flow::new(client));
         self.clients.insert(client, flow);
-        self.round.push::<IN_ROUND, _>(&mut self.flows, flow);
+        self.fresh.push::<IN_ROUND, _>(&mut self.flows, flow);
         flow
     }
 
-    /// What was left of its share is gone: who comes and goes gains nothing.
-    fn end_flow(&mut self, flow: u32) {
-        self.round.unlink::<IN_ROUND, _>(&mut self.flows, flow);
-        self.clients.remove(&self.flows.get(flow).client);
-        self.flows.remove(flow);
-        if self.round.is_empty() {
-            self.clients = HashMap::new();
-            self.quantum = 1;
+    /// Nobody of a client waits any more. What was left of its share is gone, and if it had some
+    /// of that, so is its turn: who comes and goes gains nothing.
+    fn pause_flow(&mut self, flow: u32, served: bool) {
+        *self.waiting_beside(flow) -= 1;
+        let quantum = self.quantum;
+        let paused = self.flows.at(flow);
+        let had_some = served || paused.paid && paused.deficit < quantum;
+        (paused.deficit, paused.paid) = (0, false);
+        if had_some {
+            self.end_turn(flow);
+        } else if paused.fresh {
+            self.fresh.unlink::<IN_ROUND, _>(&mut self.flows, flow);
+            self.end_flow(flow);
         }
     }
 
-    /// Sees to it that the client whose turn it is can pay for its next request.
+    /// A client goes to the end of the round.
+    fn end_turn(&mut self, flow: u32) {
+        let waits = u32::from(self.flows.get(flow).len > 0);
+        if mem::take(&mut self.flows.at(flow).fresh) {
+            self.fresh.unlink::<IN_ROUND, _>(&mut self.flows, flow);
+            self.fresh_len -= waits;
+            self.round_len += waits;
+            self.first_turns = self.first_turns.saturating_add(1);
+        } else {
+            self.round.unlink::<IN_ROUND, _>(&mut self.flows, flow);
+            self.first_turns = 0;
+        }
+        self.round.push::<IN_ROUND, _>(&mut self.flows, flow);
+    }
+
+    fn end_flow(&mut self, flow: u32) {
+        self.clients.remove(&self.flows.get(flow).client);
+        self.flows.remove(flow);
+    }
+
+    /// Nobody waits: no turn is owed to anybody.
+    fn forget(&mut self) {
+        let (newest_first, pace) = (self.newest_first, self.pace);
+        *self = Self { newest_first, pace, ..Self::new() };
+    }
+
+    /// Sees to it that the client whose turn it is has somebody waiting and can pay for that.
     fn settle(&mut self, slots: &Slab<Slot>) {
-        while !self.round.is_empty() {
-            let first = self.round.first;
-            let cost = u64::from(slots.get(self.head(first)).cost);
+        loop {
+            self.pass_over_the_quiet();
+            let turn = self.turn();
+            if turn == NONE {
+                return;
+            }
+            let cost = u64::from(slots.get(self.head(turn)).cost);
             let quantum = self.quantum;
-            let flow = self.flows.at(first);
+            let flow = self.flows.at(turn);
             if flow.deficit >= cost {
                 return;
             }
             if flow.paid {
                 flow.paid = false;
-                self.round.unlink::<IN_ROUND, _>(&mut self.flows, first);
-                self.round.push::<IN_ROUND, _>(&mut self.flows, first);
+                self.end_turn(turn);
             } else {
                 flow.paid = true;
                 flow.deficit += quantum;
             }
         }
+    }
+
+    /// Who is reached by the round and has nobody waiting is as one that never came.
+    fn pass_over_the_quiet(&mut self) {
+        while self.round.first != NONE && self.flows.get(self.round.first).len == 0 {
+            let quiet = self.round.first;
+            self.round.unlink::<IN_ROUND, _>(&mut self.flows, quiet);
+            self.end_flow(quiet);
+        }
+    }
+
+    /// The client whose turn it is, or `NONE`.
+    const fn turn(&self) -> u32 {
+        let is_first = self.fresh_len > 0 && self.first_turns < self.first_turns_a_turn();
+        if self.round_len == 0 || is_first { self.fresh.first } else { self.round.first }
+    }
+
+    /// How many first turns may come before a turn of the round.
+    const fn first_turns_a_turn(&self) -> u32 {
+        if self.round_len == 0 || self.round_len > FIRST_TURNS {
+            1
+        } else {
+            FIRST_TURNS / self.round_len
+        }
+    }
+
+    /// How many clients with somebody waiting there are where this one is.
+    fn waiting_beside(&mut self, flow: u32) -> &mut u32 {
+        if self.flows.get(flow).fresh { &mut self.fresh_len } else { &mut self.round_len }
     }
 
     fn head(&self, flow: u32) -> u32 {
@@ -233,5 +245,10 @@ impl Class {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.flows.capacity() + self.clients.capacity()
+    }
+
+    #[cfg(test)]
+    pub(super) fn known_clients(&self) -> usize {
+        self.clients.len()
     }
 }

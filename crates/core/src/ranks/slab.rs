@@ -73,10 +73,6 @@ impl Links {
 impl List {
     pub(super) const EMPTY: Self = Self { first: NONE, last: NONE };
 
-    pub(super) const fn is_empty(self) -> bool {
-        self.first == NONE
-    }
-
     pub(super) fn push<const LIST: usize, T: Linked<LIST>>(
         &mut self,
         slab: &mut Slab<T>,

@@ -110,6 +110,63 @@ fn who_comes_and_goes_earns_nothing() {
 }
 
 #[test]
+fn who_was_quiet_goes_before_who_was_not() {
+    let mut ranks = Ranks::new();
+    let mut waiting: Vec<_> =
+        (0..30).map(|number| joined(&mut ranks, Priority::Low, number % 3, 1)).collect();
+    let first: Vec<u64> = (0..5).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(first, [0, 1, 2, 0, 1]);
+    waiting.push(joined(&mut ranks, Priority::Low, 3, 1));
+    waiting.push(joined(&mut ranks, Priority::Low, 3, 1));
+    let then: Vec<u64> = (0..6).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(then, [3, 2, 0, 1, 3, 2]);
+}
+
+#[test]
+fn who_sends_request_after_request_gains_nothing() {
+    for others in 1..5 {
+        let mut ranks = Ranks::new();
+        let mut waiting = Vec::new();
+        for number in 0..1000 * others {
+            waiting.push(joined(&mut ranks, Priority::Low, number % others, 1));
+        }
+        let (mut turns, mut own) = (0, 0);
+        waiting.push(joined(&mut ranks, Priority::Low, 9, 1));
+        while turns < 1000 {
+            turns += 1;
+            if serve(&mut ranks, &mut waiting) == 9 {
+                own += 1;
+                waiting.push(joined(&mut ranks, Priority::Low, 9, 1));
+            }
+        }
+        assert!(own <= turns / (others + 1) + 1, "{own} turns beside {others} others");
+    }
+}
+
+#[test]
+fn a_flood_of_new_clients_does_not_starve_those_who_wait() {
+    for others in [1, 5, 63, 200] {
+        let mut ranks = Ranks::new();
+        let (mut waiting, mut fresh) = (Vec::new(), 1000);
+        let mut seen = vec![0; usize::try_from(others).unwrap()];
+        for number in 0..9 * others {
+            waiting.push(joined(&mut ranks, Priority::Low, number % others, 1));
+        }
+        for turn in 0..3 * (others + others.max(64)) {
+            fresh += 1;
+            waiting.push(joined(&mut ranks, Priority::Low, fresh, 1));
+            let client = serve(&mut ranks, &mut waiting);
+            if let Some(last) = usize::try_from(client).ok().and_then(|index| seen.get_mut(index)) {
+                assert!(turn - *last <= others + others.max(64), "{others}: {}", turn - *last);
+                *last = turn;
+            }
+        }
+        let bound = others + others.max(64);
+        assert!(seen.iter().all(|last| 3 * bound - last <= bound), "{others}: {seen:?}");
+    }
+}
+
+#[test]
 fn the_newest_goes_first_where_that_is_wanted() {
     let mut ranks = Ranks::new();
     ranks.set_newest_first(Priority::Low, true);
@@ -218,36 +275,27 @@ proptest! {
     ) {
         let mut ranks = Ranks::new();
         ranks.set_floors(Floors::none());
-        // For each class the clients in the order of their turns, each with its requests.
-        let mut model: [VecDeque<(u64, VecDeque<u64>)>; 4] = Default::default();
+        let mut model: [Rounds; 4] = Default::default();
         let mut waiting: Vec<(u64, Place)> = Vec::new();
         for (id, (step, class, client)) in steps.into_iter().enumerate() {
             let id = id as u64;
             if step < 5 {
                 waiting.push((id, ranks.join(rank(Priority::ALL[class], client, 1), NOW)));
-                match model[class].iter_mut().find(|(known, _)| *known == client) {
-                    Some((_, requests)) => requests.push_back(id),
-                    None => model[class].push_back((client, [id].into())),
-                }
+                model[class].join(client, id);
             } else if step < 8 && !waiting.is_empty() {
-                let round = model.iter_mut().find(|round| !round.is_empty()).unwrap();
-                let (client, mut requests) = round.pop_front().unwrap();
-                let expected = requests.pop_front().unwrap();
-                if !requests.is_empty() {
-                    round.push_back((client, requests));
-                }
+                let expected = model.iter_mut().find_map(Rounds::serve).unwrap();
                 prop_assert_eq!(serve(&mut ranks, &mut waiting), expected);
             } else if !waiting.is_empty() {
                 let (gone, place) = waiting.swap_remove(usize::from(step) % waiting.len());
-                let was_next = ranks.is_next(&place);
-                prop_assert_eq!(ranks.leave(place), was_next);
-                for round in &mut model {
-                    for (_, requests) in round.iter_mut() {
-                        requests.retain(|id| *id != gone);
-                    }
-                    round.retain(|(_, requests)| !requests.is_empty());
+                let next = |model: &[Rounds; 4]| model.clone().iter_mut().find_map(Rounds::serve);
+                let before = next(&model);
+                for rounds in &mut model {
+                    rounds.leave(gone);
                 }
+                prop_assert_eq!(ranks.leave(place), next(&model) != before);
             }
+            let clients = ranks.classes.iter().map(Class::known_clients).sum::<usize>();
+            prop_assert!(clients <= model.iter().map(Rounds::clients).sum());
             prop_assert_eq!(ranks.len() as usize, waiting.len());
         }
     }
@@ -307,4 +355,56 @@ fn who_has_left_keeps_nothing_of_its_waker() {
     }
     assert_eq!(Arc::strong_count(&task), 1, "tasks that are gone are kept in memory");
     let _ = ranks.leave(stays);
+}
+
+/// The clients of a class in the order of their turns, each with its requests.
+#[derive(Default, Clone)]
+struct Rounds {
+    fresh: VecDeque<(u64, VecDeque<u64>)>,
+    round: VecDeque<(u64, VecDeque<u64>)>,
+    first_turns: usize,
+}
+
+impl Rounds {
+    fn join(&mut self, client: u64, id: u64) {
+        match self.fresh.iter_mut().chain(&mut self.round).find(|(known, _)| *known == client) {
+            Some((_, requests)) => requests.push_back(id),
+            None => self.fresh.push_back((client, [id].into())),
+        }
+    }
+
+    fn serve(&mut self) -> Option<u64> {
+        let waiting = self.round.iter().filter(|(_, requests)| !requests.is_empty()).count();
+        let may_be_first = waiting == 0 || self.first_turns < (64 / waiting).max(1);
+        let is_first = may_be_first && !self.fresh.is_empty();
+        let from = if is_first { &mut self.fresh } else { &mut self.round };
+        let (client, mut requests) = from.pop_front()?;
+        let served = requests.pop_front();
+        self.round.push_back((client, requests));
+        self.first_turns = if is_first { self.first_turns + 1 } else { 0 };
+        self.tidy();
+        served
+    }
+
+    fn leave(&mut self, gone: u64) {
+        for (_, requests) in self.fresh.iter_mut().chain(&mut self.round) {
+            requests.retain(|id| *id != gone);
+        }
+        self.fresh.retain(|(_, requests)| !requests.is_empty());
+        self.tidy();
+    }
+
+    /// Who has nobody waiting and is reached is forgotten, and all when nobody waits.
+    fn tidy(&mut self) {
+        while self.round.front().is_some_and(|(_, requests)| requests.is_empty()) {
+            self.round.pop_front();
+        }
+        if self.fresh.is_empty() && self.round.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    fn clients(&self) -> usize {
+        self.fresh.len() + self.round.len()
+    }
 }
