@@ -8,11 +8,14 @@ use std::{
 };
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_ballast::{
-    Endpoint, HttpReplay, Reason, Rejected, circuit_breaker::Phase, http_client, http_server,
+    Endpoint, HttpCacheLayer, HttpReplay, Reason, Rejected, circuit_breaker::Phase,
+    http_cache::engine::Rules, http_client, http_server,
 };
 
 /// A client under the preset, with which everything at `down` fails.
@@ -158,4 +161,31 @@ fn a_preset_tells_what_it_is_made_of() {
     let layers = words(&client);
     assert_eq!(layers[..3], ["metrics", "deadline", "retry"]);
     assert_eq!(layers[4..], ["bulkhead", "circuit", "attempt"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_client_serves_what_is_there_while_the_circuit_is_open_and_the_stale_when_all_fails()
+ {
+    let hour = Duration::from_secs(3600);
+    let rules = Rules::private().stale_if_error(hour).stale_if_disconnected(hour);
+    let preset = http_client().retry(|layer| layer.retries(0)).cache(HttpCacheLayer::new(rules));
+    let (endpoints, cache) = (preset.client().endpoints(), preset.cache_handle());
+    let mut client = preset.layer(service_fn(|_: Request<_>| async {
+        let body = Full::<Bytes>::from("kept");
+        let response = Response::builder().header("cache-control", "max-age=60").body(body);
+        Ok::<_, BoxError>(response.unwrap())
+    }));
+    let get = |path: &str| Request::get(format!("http://up/{path}")).body(String::new()).unwrap();
+    let response = client.ready().await.unwrap().call(get("a")).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "kept");
+    endpoints.of(Endpoint::key("up")).unwrap().circuit().force_open();
+    for (passed, is_hit) in [(0, true), (61, false)] {
+        tokio::time::sleep(Duration::from_secs(passed)).await;
+        let response = client.ready().await.unwrap().call(get("a")).await.unwrap();
+        let told = response.headers()["cache-status"].to_str().unwrap().to_owned();
+        assert_eq!(told.contains("; hit"), is_hit, "{told}");
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "kept");
+    }
+    assert!(client.ready().await.unwrap().call(get("b")).await.is_err());
+    assert_eq!(cache.statistics().spared, 1);
 }

@@ -94,10 +94,10 @@ pub fn http_client() -> HttpClient {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct HttpClient<R = HttpReplay, D = HttpDrain> {
-    metrics: Figures,
-    deadline: Deadline,
-    retry: Attempts<R, D>,
-    endpoints: Endpoints,
+    pub(crate) metrics: Figures,
+    pub(crate) deadline: Deadline,
+    pub(crate) retry: Attempts<R, D>,
+    pub(crate) endpoints: Endpoints,
 }
 
 impl<R, D> HttpClient<R, D> {

@@ -77,6 +77,10 @@
     feature = "http",
     doc = "| [`RespondLayer`] | [`http`] | answering a refusal with a dropped connection |"
 )]
+#![cfg_attr(
+    feature = "http-cache",
+    doc = "| [`HttpCacheLayer`] | [`http_cache`] | fetching again what HTTP allows to keep |"
+)]
 #![cfg_attr(feature = "http", doc = "")]
 #![cfg_attr(feature = "http", doc = "| preset | for |")]
 #![cfg_attr(feature = "http", doc = "|---|---|")]
@@ -86,9 +90,11 @@
 //!
 //! # Features
 //!
-//! `http` and `hyper-util` are on by default; `reqwest` adds its preset, `metrics` and `tracing` the
+//! `http`, `http-cache` and `hyper-util` are on by default; `reqwest` adds its preset, `metrics` and `tracing` the
 //! observers of those names. A feature adds types and never changes what is there.
 
+#[cfg(feature = "http-cache")]
+mod cached_client;
 #[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
@@ -111,6 +117,8 @@ pub use tower_ballast_core as core;
 pub use tower_ballast_fallback as fallback;
 #[cfg(feature = "http")]
 pub use tower_ballast_http as http;
+#[cfg(feature = "http-cache")]
+pub use tower_ballast_http_cache as http_cache;
 pub use tower_ballast_metrics as metrics;
 pub use tower_ballast_rate_limit as rate_limit;
 pub use tower_ballast_retry as retry;
@@ -127,11 +135,15 @@ pub use tower_ballast_core::{
 pub use tower_ballast_fallback::FallbackLayer;
 #[cfg(feature = "http")]
 pub use tower_ballast_http::{HttpClassify, HttpFacts, HttpReplay, Idempotent, RespondLayer};
+#[cfg(feature = "http-cache")]
+pub use tower_ballast_http_cache::HttpCacheLayer;
 pub use tower_ballast_metrics::MetricsLayer;
 pub use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
 pub use tower_ballast_retry::RetryLayer;
 pub use tower_ballast_timeout::TimeoutLayer;
 
+#[cfg(feature = "http-cache")]
+pub use self::cached_client::{CachedHttpClient, CachedHttpClientService};
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_client::reqwest_client;
 #[cfg(feature = "http")]
