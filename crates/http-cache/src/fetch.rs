@@ -131,18 +131,41 @@ impl Fetched {
         variant: &Variant,
         headers: &HeaderMap,
     ) -> (Response<CacheBody<RB>>, Shares) {
-        let fresh = Arc::new(freshen(&self.quest.rules, &variant.entry, headers, self.times));
-        self.quest.shared.change(self.at(), |resource| resource.freshen(&variant.entry, &fresh));
+        let fresh = Arc::new(self.freshened(&variant.entry, headers));
+        let may_stay = keep(
+            &self.quest.rules,
+            self.quest.ask(),
+            (fresh.status(), fresh.headers()),
+            self.times,
+        );
+        self.quest.shared.change(self.at(), |resource| match may_stay {
+            Ok(_) => resource.freshen(&variant.entry, &fresh),
+            Err(_) => resource.forget(&variant.entry),
+        });
         count(&self.quest.shared.counts.validated);
         let mut status = Status::new(Outcome::Forwarded(self.miss.why));
         (status.forwarded, status.stored) = (Some(304), true);
         let held = (&*fresh, Held::Here(&variant.body));
-        let response = answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
-        if self.is_for_all(&fresh) == Some(true) {
+        let mut response =
+            answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
+        for cookie in headers.get_all(header::SET_COOKIE) {
+            response.headers_mut().append(header::SET_COOKIE, cookie.clone());
+        }
+        if may_stay.is_ok() && self.is_for_all(&fresh) == Some(true) {
             return (response, Shares::Look);
         }
         self.go_alone();
         (response, Shares::Alone)
+    }
+
+    /// An entry made fresh. A cookie that comes with that is for the one who asked.
+    fn freshened(&self, entry: &Entry, headers: &HeaderMap) -> Entry {
+        if !headers.contains_key(header::SET_COOKIE) {
+            return freshen(&self.quest.rules, entry, headers, self.times);
+        }
+        let mut headers = headers.clone();
+        headers.remove(header::SET_COOKIE);
+        freshen(&self.quest.rules, entry, &headers, self.times)
     }
 
     /// What the answer to a HEAD tells of what is there.
@@ -154,7 +177,7 @@ impl Fetched {
         }
         self.quest.shared.change(self.at(), |resource| {
             if is_same(&variant.entry, headers) {
-                let fresh = freshen(&self.quest.rules, &variant.entry, headers, self.times);
+                let fresh = self.freshened(&variant.entry, headers);
                 resource.freshen(&variant.entry, &Arc::new(fresh));
             } else {
                 resource.forget(&variant.entry);

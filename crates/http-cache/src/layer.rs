@@ -81,7 +81,8 @@ impl HttpCacheLayer {
     }
 
     /// Which fields are taken out of a request before it is sent on, since services choose their answers by them and they are
-    /// no part of the key. The first choice stays. Default: `X-Forwarded-Host` and its kin, `X-HTTP-Method-Override` and its.
+    /// no part of the key; those that are [keyed](Self::keyed) stay. The first choice stays. Default: `Forwarded`, `X-Forwarded-Host` and `-Proto` and
+    /// their kin, `X-HTTP-Method-Override` and its.
     #[must_use]
     pub fn unkeyed(self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
         self.shared.settings.set_unkeyed(fields);

@@ -63,10 +63,7 @@ impl Quest {
 
     /// Whether it may wait for the answer to another's request, and others for that to this one.
     pub(crate) fn may_join(&self) -> bool {
-        let headers = &self.head.headers;
-        let has_body = headers.contains_key(header::TRANSFER_ENCODING)
-            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-        self.ask().may_share() && !has_body
+        self.ask().may_share()
     }
 
     /// Whether a request that joins would be answered with this entry now.

@@ -37,7 +37,7 @@ where
     S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
-    B: Send + 'static,
+    B: Body + Send + 'static,
     RB: Body + Send + 'static,
     RB::Error: Into<BoxError>,
 {
@@ -53,7 +53,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (shared, rules) = (&self.shared, self.shared.settings.rules());
-        let Some(identity) = shared.identity(request.uri(), request.headers()) else {
+        let identity = shared.identity(request.uri(), request.headers());
+        let Some(identity) = identity.filter(|_| !has_body(&request)) else {
             let (inner, shared) = (self.inner.clone(), Arc::clone(shared));
             return ResponseFuture::calling(pass(inner, request, shared));
         };
@@ -79,6 +80,14 @@ where
             Found::Miss(miss) => ResponseFuture::calling(exchange(request).run(miss)),
         }
     }
+}
+
+/// What an answer may depend on is part of no key (RFC 9110 section 9.3.1).
+fn has_body<B: Body>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+        || !request.body().is_end_stream()
 }
 
 /// Renews what is served stale in the background, unless that is being done.

@@ -97,8 +97,10 @@ impl Settings {
 }
 
 /// Fields by which servers are known to choose what they say.
-const UNKEYED: [&str; 13] = [
+const UNKEYED: [&str; 15] = [
+    "forwarded",
     "x-forwarded-host",
+    "x-forwarded-proto",
     "x-forwarded-server",
     "x-forwarded-scheme",
     "x-forwarded-port",

@@ -1,5 +1,6 @@
 //! The laws of the layer, on paused time.
 
 mod answers;
+mod attacks;
 mod origin;
 mod sharing;

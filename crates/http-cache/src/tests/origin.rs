@@ -21,21 +21,23 @@ use tower_ballast_core::BoxError;
 
 use crate::{CacheBody, HttpCache};
 
+/// The body of a request.
+pub(super) type Nothing = http_body_util::Empty<Bytes>;
 pub(super) type Answer = Result<Response<Text>, BoxError>;
-type Script = dyn Fn(usize, &Request<()>) -> Answer + Send + Sync;
+type Script = dyn Fn(usize, &Request<Nothing>) -> Answer + Send + Sync;
 
 /// Answers the calls that it counts, each after a second.
 #[derive(Clone)]
 pub(super) struct Origin {
     calls: Arc<AtomicUsize>,
-    seen: Arc<Mutex<Vec<Request<()>>>>,
+    seen: Arc<Mutex<Vec<Request<Nothing>>>>,
     script: Arc<Script>,
     takes: Duration,
 }
 
 impl Origin {
     pub(super) fn new(
-        script: impl Fn(usize, &Request<()>) -> Answer + Send + Sync + 'static,
+        script: impl Fn(usize, &Request<Nothing>) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let (calls, seen) = (Arc::default(), Arc::default());
         Self { calls, seen, script: Arc::new(script), takes: Duration::ZERO }
@@ -55,7 +57,7 @@ impl Origin {
     }
 }
 
-impl Service<Request<()>> for Origin {
+impl Service<Request<Nothing>> for Origin {
     type Response = Response<Text>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -64,7 +66,7 @@ impl Service<Request<()>> for Origin {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<Nothing>) -> Self::Future {
         let (this, number) = (self.clone(), self.calls.fetch_add(1, SeqCst));
         Box::pin(async move {
             tokio::time::sleep(this.takes).await;
@@ -147,8 +149,8 @@ pub(super) fn fresh() -> Builder {
     Response::builder().header("cache-control", "max-age=60")
 }
 
-pub(super) fn get(uri: &str) -> Request<()> {
-    Request::get(uri).body(()).unwrap()
+pub(super) fn get(uri: &str) -> Request<Nothing> {
+    Request::get(uri).body(Nothing::new()).unwrap()
 }
 
 pub(super) type Cached = HttpCache<Origin>;
@@ -171,7 +173,7 @@ impl Reply {
     }
 }
 
-pub(super) async fn send(service: &Cached, request: Request<()>) -> Result<Reply, BoxError> {
+pub(super) async fn send(service: &Cached, request: Request<Nothing>) -> Result<Reply, BoxError> {
     Ok(read(service.clone().call(request).await?).await)
 }
 

@@ -7,7 +7,7 @@ use tokio::time::advance;
 use tower::{Layer, Service};
 use tower_ballast_core::clock;
 
-use super::origin::{Origin, fetch, fresh, get, pieces, send, text};
+use super::origin::{Nothing, Origin, fetch, fresh, get, pieces, send, text};
 use crate::{HttpCacheLayer, engine::Rules};
 
 const URI: &str = "http://example.com/page";
@@ -155,7 +155,7 @@ async fn those_of_another_variant_wait_for_their_own() {
     let languages = ["de", "fr"].into_iter().cycle().take(1000);
     let all = join_all(languages.map(async |language| {
         let request = http::Request::get(URI).header("accept-language", language);
-        let reply = send(&service, request.body(()).unwrap()).await.unwrap();
+        let reply = send(&service, request.body(Nothing::new()).unwrap()).await.unwrap();
         assert_eq!(reply.text(), language);
     }));
     all.await;
