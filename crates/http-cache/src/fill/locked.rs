@@ -195,10 +195,14 @@ impl Locked {
         if number == Self::FIRST {
             self.has_first = false;
         }
-        let is_over = self.readers == 0 && matches!(self.phase, Phase::Here(_));
-        if is_over || (!self.has_first && matches!(self.phase, Phase::Alone(Some(_)))) {
-            let phase = mem::replace(&mut self.phase, Phase::Cut(None));
-            return (Vec::new(), Some(phase));
+        if !self.has_first && matches!(self.phase, Phase::Alone(Some(_))) {
+            let source = mem::replace(&mut self.phase, Phase::Alone(None));
+            return (Vec::new(), Some(source));
+        }
+        if self.readers == 0 && matches!(self.phase, Phase::Here(_)) {
+            let source = mem::replace(&mut self.phase, Phase::Cut(None));
+            (self.pieces, self.reserved) = (Vec::new(), Reserved::none());
+            return (Vec::new(), Some(source));
         }
         // Perhaps it was the one that was woken to ask.
         (if self.due { self.wake_for_more(true) } else { Vec::new() }, None)

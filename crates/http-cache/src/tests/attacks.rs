@@ -6,8 +6,10 @@ use tower::Layer;
 use super::origin::{Cached, Nothing, Origin, fresh, send, text};
 use crate::{HttpCacheLayer, engine::Rules};
 
+type Fields = &'static [(&'static str, &'static str)];
 /// A request as method, target and fields.
-type Asked = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+type Asked = (&'static str, &'static str, Fields);
+type Pair = (&'static str, Asked, Asked, Fields);
 
 const PAGE: &str = "http://example.com/page";
 
@@ -36,7 +38,7 @@ async fn ask(service: &Cached, asked: Asked) -> String {
 }
 
 /// Two requests that a service answers differently, and how it says by what: the second one's answer is its own.
-const PAIRS: &[(&str, Asked, Asked, &[(&str, &str)])] = &[
+const PAIRS: &[Pair] = &[
     ("host", ("GET", "http://a.example/", &[]), ("GET", "http://b.example/", &[]), &[]),
     (
         "host field",
