@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-pub use self::{capacity::Capacity, quick::Quick, usage::Usage};
+pub use self::{capacity::Capacity, quick::Quick, s3fifo::S3Fifo, usage::Usage};
 
 mod capacity;
 #[cfg(feature = "moka")]
 mod moka;
 mod quick;
+mod s3fifo;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -15,22 +16,42 @@ mod usage;
 #[cfg(feature = "moka")]
 pub use self::moka::Moka;
 
-/// What is added to the size of each entry for what a store keeps besides it: links, hash and counts.
-pub(crate) const OVERHEAD: usize = 64;
+/// What an entry counts as in a store that cannot say what it keeps besides: links, hash and counts.
+fn charge<K, V>(size: usize) -> u64 {
+    const OVERHEAD: usize = 64;
+    let size = size.saturating_add(size_of::<(K, V)>() + OVERHEAD);
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
 
 /// Keeps values by key within a [`Capacity`], and lets go of those that are wanted least.
 ///
 /// It only bounds. When an entry is too old is the business of the cache, whose clock follows tokio's.
 ///
-/// | store | lets go by | |
+/// | store | lets go of | its bound holds |
 /// |---|---|---|
-/// | [`Quick`] | how often and how lately, S3-FIFO alike (Clock-PRO) | the default |
-/// | `Moka` (feature `moka`) | how often, by a sketch, and how lately (W-TinyLFU) | bounded with a delay |
+/// | [`S3Fifo`] | what was not used again (S3-FIFO) | at every moment, for the whole |
+/// | [`Quick`] | what was not used again (Clock-PRO) | at every moment but for those on their way, for each of its parts |
+/// | `Moka` (feature `moka`) | what is seldom asked for, also before it came (W-TinyLFU) | a little later |
+///
+/// # Which finds most
+///
+/// Hit rates as shares of the best one, on traces made from seeds, with room for 4096 of 65 536 keys, as
+/// `tests/hit_rates.rs` here prints them:
+///
+/// | trace | the best finds | `S3Fifo` | `Quick` | `Moka` | least recently used |
+/// |---|---|---|---|---|---|
+/// | Zipf 0.7 | 0.380 | 1.00 | 1.00 | 0.84 | 0.72 |
+/// | Zipf 0.9 | 0.621 | 1.00 | 1.00 | 0.92 | 0.86 |
+/// | Zipf 1.1 | 0.839 | 1.00 | 1.00 | 0.97 | 0.95 |
+/// | Zipf 0.9, and a scan now and then | 0.466 | 1.00 | 1.00 | 0.89 | 0.77 |
+/// | Zipf 0.9, ten times other keys | 0.535 | 0.97 | 0.97 | 1.00 | 0.98 |
+/// | a loop over 1.5 times the room | 0.658 | 0.93 | 0.83 | 1.00 | 0.00 |
+/// | what was asked for lately | 0.723 | 1.00 | 0.99 | 0.94 | 0.99 |
 ///
 /// ```
-/// use tower_ballast_cache::store::{Capacity, Quick, Store};
+/// use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 ///
-/// let store: Box<dyn Store<&str, u32>> = Box::new(Quick::new(Capacity::mebibytes(1)));
+/// let store: Box<dyn Store<&str, u32>> = Box::new(S3Fifo::new(Capacity::mebibytes(1)));
 /// store.put("answer", 42, 100);
 /// assert_eq!(store.get(&"answer"), Some(42));
 /// assert_eq!(store.usage().entries, 1);
@@ -39,15 +60,16 @@ pub trait Store<K, V>: Send + Sync {
     /// The value for `key`; it counts as used.
     fn get(&self, key: &K) -> Option<V>;
 
-    /// Keeps `value`, which with its key takes `size` bytes, in the place of an earlier one. One that is
-    /// larger than a store may keep is let go at once, and the earlier one with it.
+    /// Keeps `value` in the place of an earlier one. `size` are the bytes that it and its key own elsewhere, on the heap; those
+    /// of the two themselves a store knows. One that is larger than a store may keep is let go at once, and the
+    /// earlier one with it.
     fn put(&self, key: K, value: V, size: usize);
 
     /// Lets go of the value for `key`.
     fn remove(&self, key: &K) -> Option<V>;
 
-    /// Lets go of all for which `keep` says no. It looks at every entry, one part of the store after
-    /// the other, each under its lock.
+    /// Lets go of all for which `keep` says no. It looks at every entry, some at a time, and asks about copies of them
+    /// without a lock. What is put meanwhile may be asked about or not.
     fn retain(&self, keep: &dyn Fn(&K, &V) -> bool);
 
     /// Lets go of all.

@@ -2,8 +2,8 @@ use tower_ballast_core::Invalid;
 
 /// How much a store may keep: bytes, entries, or both.
 ///
-/// An entry counts as the bytes of its key and value, as far as they are known, and 64 for what the store keeps
-/// of it. Zero is legal: then nothing is kept.
+/// An entry counts as the size that is given with it, and what its place in the store takes. Zero is legal: then nothing
+/// is kept.
 ///
 /// ```
 /// use tower_ballast_cache::store::Capacity;

@@ -1,8 +1,12 @@
-use std::{fmt, hash::Hash, sync::Arc};
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use moka::{notification::RemovalCause, sync::Cache};
 
-use super::{OVERHEAD, Store, Usage, capacity::Capacity, usage::Counts};
+use super::{Store, Usage, capacity::Capacity, charge, usage::Counts};
 
 /// A store that lets go by how often an entry was wanted, also before it came (W-TinyLFU): moka.
 ///
@@ -58,7 +62,11 @@ where
     }
 
     fn put(&self, key: K, value: V, size: usize) {
-        let bytes = u64::try_from(size.saturating_add(OVERHEAD)).unwrap_or(u64::MAX);
+        if self.cache.policy().max_capacity() == Some(0) {
+            self.counts.refused.fetch_add(1, Relaxed);
+            return;
+        }
+        let bytes = charge::<K, V>(size);
         self.counts.came(bytes);
         self.cache.insert(key, (value, bytes));
     }

@@ -7,8 +7,9 @@ use std::{
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
 use super::{
-    OVERHEAD, Store, Usage,
+    Store, Usage,
     capacity::{Capacity, Weights},
+    charge,
     usage::Counts,
 };
 
@@ -21,9 +22,9 @@ const GUESS: u64 = 1024;
 /// The share of a part that is for entries which are used often.
 const OFTEN_USED: f64 = 0.97;
 
-/// A store that lets go of what was used seldom and long ago, as Clock-PRO and S3-FIFO do. The default.
+/// A store that lets go of what was used seldom and long ago (Clock-PRO): `quick_cache`.
 ///
-/// It keeps its bound at every moment and allocates nothing before entries come. It has up to 16 parts, each with a
+/// It keeps its bound at every moment, but for one entry that each thread may have on its way, and allocates nothing before entries come. It has up to 16 parts, each with a
 /// lock of its own and its part of the capacity, at least 4 MiB or 256 entries; one entry may take nearly all that a part has. Hits take a
 /// shared lock. Hashes are seeded.
 ///
@@ -127,8 +128,7 @@ where
     }
 
     fn put(&self, key: K, value: V, size: usize) {
-        let size = u64::try_from(size.saturating_add(OVERHEAD)).unwrap_or(u64::MAX);
-        self.keep(key, value, size);
+        self.keep(key, value, charge::<K, V>(size));
     }
 
     fn remove(&self, key: &K) -> Option<V> {

@@ -1,3 +1,6 @@
+mod hit_rates;
+mod s3fifo;
+
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicU64, Ordering::SeqCst},
@@ -9,33 +12,66 @@ use tower_ballast_core::Random;
 
 use super::*;
 
+/// How a store of one kind is made.
+type Make = fn(Capacity) -> Box<dyn Store<u64, u64>>;
+
+/// All kinds; the first two keep their bound at every moment.
+const STORES: &[Make] = &[
+    |capacity| Box::new(S3Fifo::new(capacity)),
+    |capacity| Box::new(Quick::new(capacity)),
+    #[cfg(feature = "moka")]
+    |capacity| Box::new(Moka::new(capacity)),
+];
+const STRICT: usize = 2;
+
+/// One of each kind.
+fn stores(capacity: Capacity) -> impl Iterator<Item = Box<dyn Store<u64, u64>>> {
+    STORES.iter().map(move |make| make(capacity))
+}
+
 #[test]
 fn one_that_was_put_is_there_until_it_is_removed() {
-    let store = Quick::new(Capacity::mebibytes(1));
-    store.put("a", 1, 10);
-    assert_eq!(store.get(&"a"), Some(1));
-    assert_eq!(store.remove(&"a"), Some(1));
-    assert_eq!((store.get(&"a"), store.usage().bytes, store.usage().removed), (None, 0, 1));
+    for store in stores(Capacity::mebibytes(1)) {
+        store.put(7, 1, 10);
+        assert_eq!(store.get(&7), Some(1));
+        assert_eq!(store.remove(&7), Some(1));
+        let usage = store.usage();
+        assert_eq!((store.get(&7), store.remove(&7)), (None, None));
+        assert_eq!((usage.entries, usage.bytes, usage.removed), (0, 0, 1));
+    }
 }
 
 #[test]
 fn one_takes_the_place_of_the_other_with_its_key() {
-    let store = Quick::new(Capacity::mebibytes(1));
-    store.put("a", 1, 10);
-    store.put("a", 2, 20);
-    let usage = store.usage();
-    assert_eq!(store.get(&"a"), Some(2));
-    assert_eq!((usage.entries, usage.bytes, usage.replaced, usage.evicted), (1, 84, 1, 0));
+    for store in stores(Capacity::mebibytes(1)) {
+        store.put(7, 1, 10);
+        let before = store.usage().bytes;
+        store.put(7, 2, 20);
+        let usage = store.usage();
+        assert_eq!(store.get(&7), Some(2));
+        assert_eq!((usage.entries, usage.replaced, usage.evicted), (1, 1, 0));
+        assert_eq!(usage.bytes, before + 10);
+    }
+}
+
+#[test]
+fn an_entry_counts_for_more_than_its_place() {
+    for store in stores(Capacity::mebibytes(1)) {
+        store.put(7, 1, 1000);
+        assert!((1050..1200).contains(&store.usage().bytes), "{store:?}");
+    }
 }
 
 #[test]
 fn one_that_is_too_large_is_refused_and_the_earlier_one_is_gone() {
-    let store = Quick::new(Capacity::of_bytes(1000));
-    store.put("a", 1, 10);
-    store.put("a", 2, 2000);
-    let usage = store.usage();
-    assert_eq!(store.get(&"a"), None);
-    assert_eq!((usage.entries, usage.bytes, usage.refused, usage.replaced), (0, 0, 1, 1));
+    for make in &STORES[..STRICT] {
+        let store = make(Capacity::of_bytes(1000));
+        store.put(7, 1, 10);
+        store.put(7, 2, 2000);
+        let usage = store.usage();
+        assert_eq!(store.get(&7), None);
+        assert_eq!((usage.entries, usage.bytes, usage.refused, usage.replaced), (0, 0, 1, 1));
+    }
 }
 
 #[test]
@@ -43,71 +79,93 @@ fn nothing_is_kept_where_there_is_room_for_nothing() {
     for capacity in
         [Capacity::of_bytes(0), Capacity::of_entries(0), Capacity::mebibytes(1).and_entries(0)]
     {
-        let store = Quick::new(capacity);
-        store.put("a", 1, 0);
-        assert_eq!((store.get(&"a"), store.usage().entries), (None, 0), "{capacity:?}");
+        for store in stores(capacity) {
+            store.put(7, 1, 0);
+            assert_eq!((store.usage().entries, store.get(&7)), (0, None), "{capacity:?}");
+        }
     }
 }
 
 #[test]
-fn large_entries_have_room_where_they_are_foreseen() {
-    let megabytes = |most: u64| most * 1024 * 1024;
-    let store = Quick::with_largest(Capacity::mebibytes(64), megabytes(8));
-    store.put("a", 1, 8 * 1024 * 1024);
-    assert_eq!(store.get(&"a"), Some(1));
-    let store = Quick::with_largest(Capacity::mebibytes(64), u64::MAX);
-    store.put("a", 1, 60 * 1024 * 1024);
-    assert_eq!(store.get(&"a"), Some(1));
+fn a_condition_takes_away_those_it_is_for_and_no_others() {
+    for store in stores(Capacity::of_entries(10_000)) {
+        (0..1000).for_each(|key| store.put(key, key * 3, 0));
+        store.retain(&|key, value| *value == key * 3 && key % 4 != 0);
+        assert!((0..1000).all(|key| store.get(&key).is_some() == (key % 4 != 0)));
+        let usage = store.usage();
+        assert_eq!((usage.entries, usage.removed), (750, 250));
+        store.clear();
+        assert_eq!((store.usage().entries, store.usage().removed), (0, 1000));
+        assert!((0..1000).all(|key| store.get(&key).is_none()));
+    }
 }
 
 #[test]
 fn a_smaller_capacity_holds_at_once_and_a_larger_one_from_then_on() {
-    let store = Quick::new(Capacity::of_entries(10_000));
-    (0..10_000).for_each(|number| store.put(number, number, 0));
-    store.resize(Capacity::of_entries(1000));
-    assert!(store.usage().entries <= 1000);
-    store.resize(Capacity::of_bytes(100_000));
-    (0..10_000).for_each(|number| store.put(number, number, 936));
-    assert!((50..=100).contains(&store.usage().entries), "{:?}", store.usage());
-    assert!(store.usage().bytes <= 100_000);
+    for make in &STORES[..STRICT] {
+        let store = make(Capacity::of_entries(10_000));
+        (0..10_000).for_each(|number| store.put(number, number, 0));
+        store.resize(Capacity::of_entries(1000));
+        assert!(store.usage().entries <= 1000);
+        store.resize(Capacity::of_bytes(100_000));
+        (0..10_000).for_each(|number| store.put(number, number, 930));
+        assert!((50..=100).contains(&store.usage().entries), "{:?}", store.usage());
+        assert!(store.usage().bytes <= 100_000);
+        store.resize(Capacity::of_bytes(0));
+        assert_eq!(store.usage().entries, 0);
+    }
 }
 
 #[test]
 fn absurd_sizes_and_capacities_do_no_harm() {
-    let store = Quick::new(Capacity::of_bytes(u64::MAX).and_entries(u64::MAX));
-    store.put("a", 1, usize::MAX);
-    store.put("b", 1, 0);
-    assert_eq!(store.get(&"b"), Some(1));
-    store.resize(Capacity::of_bytes(1));
-    assert_eq!(store.usage().entries, 0);
+    for store in stores(Capacity::of_bytes(u64::MAX).and_entries(u64::MAX)) {
+        store.put(1, 1, usize::MAX);
+        store.put(2, 1, 0);
+        assert_eq!(store.get(&2), Some(1));
+        store.resize(Capacity::of_bytes(1));
+    }
+    for store in stores(Capacity::of_entries(u64::MAX)) {
+        (0..100).for_each(|key| store.put(key, key, usize::MAX));
+        assert_eq!(store.get(&1), Some(1));
+    }
 }
 
 #[test]
 fn the_bound_holds_at_every_moment_whoever_puts() {
     const MOST: u64 = 1_000_000;
-    let (store, worst) = (Quick::new(Capacity::of_bytes(MOST)), AtomicU64::new(0));
-    thread::scope(|scope| {
-        for thread in 0..4 {
-            let (store, worst) = (&store, &worst);
-            scope.spawn(move || {
-                let random = Random::seeded(thread);
-                for _ in 0..20_000 {
-                    let key = random.below(5000);
-                    match random.below(10) {
-                        0 => drop(store.remove(&key)),
-                        1..=4 => drop(store.get(&key)),
-                        _ => store.put(key, key, usize::try_from(random.below(4000)).unwrap()),
+    for make in &STORES[..STRICT] {
+        let (store, worst) = (make(Capacity::of_bytes(MOST)), AtomicU64::new(0));
+        let puts = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for thread in 0..4 {
+                let (store, worst, puts) = (&store, &worst, &puts);
+                scope.spawn(move || {
+                    let random = Random::seeded(thread);
+                    for _ in 0..20_000 {
+                        let key = random.below(5000);
+                        match random.below(10) {
+                            0 => drop(store.remove(&key)),
+                            1..=4 => assert!(store.get(&key).is_none_or(|value| value == key)),
+                            _ => {
+                                puts.fetch_add(1, SeqCst);
+                                store.put(key, key, usize::try_from(random.below(4000)).unwrap());
+                            }
+                        }
+                        worst.fetch_max(store.usage().bytes, SeqCst);
                     }
-                    worst.fetch_max(store.usage().bytes, SeqCst);
-                }
-            });
-        }
-    });
-    // One on its way per thread is counted before it has found room.
-    assert!(worst.into_inner() <= MOST + MOST / 20);
-    store.clear();
-    let usage = store.usage();
-    assert_eq!((usage.entries, usage.bytes), (0, 0));
+                });
+            }
+        });
+        // Quick counts one on its way per thread before it has found room.
+        assert!(worst.into_inner() <= MOST + MOST / 20);
+        let usage = store.usage();
+        let gone = usage.evicted + usage.replaced + usage.removed + usage.refused;
+        assert_eq!(usage.entries + gone, puts.into_inner());
+        let found = (0..5000).filter(|key| store.get(key).is_some()).count();
+        assert_eq!(usage.entries, found as u64);
+        store.clear();
+        assert_eq!((store.usage().entries, store.usage().bytes), (0, 0));
+    }
 }
 
 proptest! {
@@ -118,12 +176,7 @@ proptest! {
         entries in proptest::option::of(1..50_u64),
     ) {
         let capacity = entries.into_iter().fold(Capacity::of_bytes(most), Capacity::and_entries);
-        let stores: Vec<Box<dyn Store<u64, u64>>> = vec![
-            Box::new(Quick::new(capacity)),
-            #[cfg(feature = "moka")]
-            Box::new(Moka::new(capacity)),
-        ];
-        for (at, store) in stores.iter().enumerate() {
+        for (at, store) in stores(capacity).enumerate() {
             let (random, mut model) = (Random::seeded(seed), HashMap::new());
             for step in 0..500 {
                 let key = random.below(40);
@@ -145,7 +198,7 @@ proptest! {
                         model.insert(key, step);
                     }
                 }
-                if at == 0 {
+                if at < STRICT {
                     let usage = store.usage();
                     prop_assert!(usage.bytes <= most);
                     prop_assert!(usage.entries <= entries.unwrap_or(u64::MAX));

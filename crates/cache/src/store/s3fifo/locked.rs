@@ -1,0 +1,45 @@
+//! A part behind its lock, and what must not be dropped while it is held.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::part::{Entry, Part};
+
+/// A part behind its lock, on cache lines of its own; two, since processors fetch them in pairs.
+///
+/// A panic of a user's `Eq` or `Clone` leaves a part as it was, so a poisoned lock is like any other.
+#[repr(align(128))]
+pub(super) struct Locked<K, V>(RwLock<Part<K, V>>);
+
+impl<K, V> Locked<K, V> {
+    pub(super) const fn new() -> Self {
+        Self(RwLock::new(Part::new()))
+    }
+
+    #[inline]
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Part<K, V>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Part<K, V>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Entries that are dropped with it; made before a lock is taken, it is dropped after. The first needs no memory.
+pub(super) struct Gone<K, V> {
+    first: Option<Entry<K, V>>,
+    others: Vec<Entry<K, V>>,
+}
+
+impl<K, V> Gone<K, V> {
+    pub(super) const fn new() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, entry: Entry<K, V>) {
+        match self.first {
+            None => self.first = Some(entry),
+            Some(_) => self.others.push(entry),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a store takes of the heap, held against what it accounts for.
+
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
+use tower_ballast_core::Random;
+
+/// Puts ten times what there is room for, in entries of random sizes up to `largest`.
+fn overfill(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, largest: u64) {
+    let (random, mut put) = (Random::seeded(largest), 0);
+    while put < 10 * limit {
+        // The smaller the more, an eighth of the largest in the mean.
+        let size = random.below(random.below(random.below(largest)));
+        let size = usize::try_from(size).expect("it is small");
+        put += size as u64 + 16;
+        // An `Arc` of a slice owns its bytes and two counts.
+        store.put(random.below(4_000_000), vec![0; size].into(), size + 16);
+        assert!(store.usage().bytes <= limit);
+        store.get(&random.below(4_000_000));
+    }
+}
+
+#[test]
+fn the_heap_holds_little_more_than_is_accounted_for() {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    for (limit, largest) in [(64 * MEBIBYTE, 65_536), (8 * MEBIBYTE, 4096), (MEBIBYTE, 128)] {
+        let mut used = 0;
+        let info = measure(|| {
+            let store = S3Fifo::new(Capacity::of_bytes(limit));
+            overfill(&store, limit, largest);
+            used = store.usage().bytes;
+        });
+        assert!(used >= limit / 100 * 95, "{used} of {limit} are used");
+        let most = limit + limit / 100 * 15;
+        assert!(info.bytes_max <= most, "{} live of {limit}, up to {largest}", info.bytes_max);
+        assert_eq!(info.bytes_current, 0);
+    }
+}
+
+#[test]
+fn an_empty_store_takes_next_to_nothing_whatever_it_may_keep() {
+    for capacity in [Capacity::of_bytes(u64::MAX), Capacity::of_entries(u64::MAX)] {
+        let info = measure(|| drop(S3Fifo::<u64, u64>::new(capacity)));
+        assert!(info.bytes_max <= 64 * 1024, "{} bytes", info.bytes_max);
+    }
+}
+
+#[test]
+fn a_hit_allocates_nothing_and_a_miss_neither() {
+    let store = S3Fifo::new(Capacity::of_entries(100));
+    store.put(1, 1, 0);
+    let info = measure(|| assert_eq!((store.get(&1), store.get(&2)), (Some(1), None)));
+    assert_eq!(info.count_total, 0);
+}
+
+#[test]
+fn a_full_store_uses_its_memory_again() {
+    let store = S3Fifo::new(Capacity::of_entries(1000));
+    (0..100_000).for_each(|key| store.put(key, key, 0));
+    let info = measure(|| (100_000..200_000).for_each(|key| store.put(key, key, 0)));
+    assert_eq!(info.bytes_current, 0);
+}
