@@ -20,6 +20,9 @@ pub enum EventKind {
     TimedOut,
     /// A person or program changed a setting.
     SettingsChanged,
+    /// A limit that finds itself moved, from [`Event::limit_from`] to [`Event::limit_to`], for
+    /// [`Event::reason`].
+    LimitChanged,
     /// An error was hidden from the client; its text is [`Event::detail`].
     ErrorHidden,
     /// A fallback took the place of an outcome, for [`Event::reason`].
@@ -42,6 +45,7 @@ impl EventKind {
             Self::StateChanged => "state_changed",
             Self::TimedOut => "timed_out",
             Self::SettingsChanged => "settings_changed",
+            Self::LimitChanged => "limit_changed",
             Self::ErrorHidden => "error_hidden",
             Self::FellBack => "fell_back",
             Self::FallbackMissed => "fallback_missed",
@@ -66,12 +70,16 @@ pub struct Event<'a> {
     pub from: &'static str,
     /// The state that was entered.
     pub to: &'static str,
+    /// The limit that was left.
+    pub limit_from: u32,
+    /// The limit that holds now.
+    pub limit_to: u32,
     /// Which attempt it was about, counted from 1.
     pub attempt: u32,
     /// How long something will or did take.
     pub delay: Duration,
-    /// Puts changes of state in the order in which they happened, from 1; racing threads may
-    /// tell them in another.
+    /// Puts changes of state, or of a limit, in the order in which they happened, from 1; racing
+    /// threads may tell them in another.
     pub sequence: u64,
     /// Whether a refusal was only reported and not carried out.
     pub shadow: bool,
@@ -89,6 +97,8 @@ impl<'a> Event<'a> {
             reason: "",
             from: "",
             to: "",
+            limit_from: 0,
+            limit_to: 0,
             attempt: 0,
             delay: Duration::ZERO,
             sequence: 0,
@@ -126,6 +136,14 @@ impl<'a> Event<'a> {
         self
     }
 
+    /// Says which limit was left and which holds now.
+    #[must_use]
+    pub const fn limits(mut self, from: u32, to: u32) -> Self {
+        self.limit_from = from;
+        self.limit_to = to;
+        self
+    }
+
     /// Says which attempt it was about.
     #[must_use]
     pub const fn attempt(mut self, attempt: u32) -> Self {
@@ -140,7 +158,7 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Says which change of state it was.
+    /// Says which change it was.
     #[must_use]
     pub const fn sequence(mut self, sequence: u64) -> Self {
         self.sequence = sequence;
@@ -170,6 +188,9 @@ impl fmt::Display for Event<'_> {
             if !value.is_empty() {
                 write!(f, " {name}={value}")?;
             }
+        }
+        if self.limit_from != self.limit_to {
+            write!(f, " limit_from={} limit_to={}", self.limit_from, self.limit_to)?;
         }
         if self.attempt > 0 {
             write!(f, " attempt={}", self.attempt)?;

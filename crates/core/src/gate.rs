@@ -1,6 +1,7 @@
 //! A limit on how many are inside at one time, with a line before it.
 
 mod answers;
+mod resize;
 
 use std::{
     mem,
@@ -165,15 +166,6 @@ impl Gate {
         drop(locked);
         wake(next);
         idle.into_iter().for_each(Waker::wake);
-    }
-
-    /// Changes how many are let in. Who is inside stays.
-    pub fn resize(&self, limit: u32) {
-        let resize = |word| Some(u64::from(limit) << 32 | word & u64::from(u32::MAX));
-        let before = self.word.fetch_update(AcqRel, Acquire, resize);
-        if before.is_ok_and(|before| before & QUEUED != 0) {
-            self.stir();
-        }
     }
 
     /// Refuses newcomers from now on; who waits is still let in.

@@ -20,6 +20,7 @@ const REQUESTS: &str = "ballast_requests_total";
 const DURATION: &str = "ballast_request_duration_seconds";
 const IN_FLIGHT: &str = "ballast_requests_in_flight";
 const CIRCUITS: &str = "ballast_circuits";
+const LIMITS: &str = "ballast_adaptive_limit";
 
 /// Gives the figures of metrics layers and the events of any layer to the `metrics` facade, and so
 /// to Prometheus and others.
@@ -56,7 +57,7 @@ pub struct Exporter(Arc<Resolved>);
 
 struct Resolved {
     counters: Resolving<Counter>,
-    circuits: Resolving<Gauge>,
+    gauges: Resolving<Gauge>,
 }
 
 /// What was looked up, by all of its labels.
@@ -71,7 +72,7 @@ impl Exporter {
     #[must_use]
     pub fn new() -> Self {
         describe();
-        Self(Arc::new(Resolved { counters: Resolving::new(), circuits: Resolving::new() }))
+        Self(Arc::new(Resolved { counters: Resolving::new(), gauges: Resolving::new() }))
     }
 
     fn count(&self, name: &'static str, layer: &str, labels: &[(&'static str, &'static str)]) {
@@ -87,8 +88,18 @@ impl Exporter {
             return;
         }
         let make = |layer: &str| gauge!(CIRCUITS, all(layer, &[("state", state)]));
-        if let Some(gauge) = self.0.circuits.of(layer, &state, make) {
+        if let Some(gauge) = self.0.gauges.of(layer, &(CIRCUITS, state), make) {
             gauge.increment(by);
+        }
+    }
+
+    /// Adds a change to the sum of the limits of this name. The first change of each brings its
+    /// limit into it.
+    fn limit(&self, event: &Event<'_>) {
+        let make = |layer: &str| gauge!(LIMITS, all(layer, &[]));
+        let known = if event.sequence > 1 { f64::from(event.limit_from) } else { 0.0 };
+        if let Some(gauge) = self.0.gauges.of(event.layer, &LIMITS, make) {
+            gauge.increment(f64::from(event.limit_to) - known);
         }
     }
 }
@@ -125,6 +136,10 @@ impl Observer for Exporter {
             EventKind::ErrorHidden => self.count("ballast_errors_hidden_total", layer, &[reason]),
             EventKind::SettingsChanged => {
                 self.count("ballast_setting_changes_total", layer, &[reason]);
+            }
+            EventKind::LimitChanged => {
+                self.count("ballast_limit_changes_total", layer, &[reason]);
+                self.limit(event);
             }
             _ => {}
         }
@@ -200,6 +215,7 @@ fn describe() {
     describe_histogram!(DURATION, Unit::Seconds, "The time to the answer.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Requests without an answer yet.");
     describe_gauge!(CIRCUITS, Unit::Count, "Circuits in each state but closed.");
+    describe_gauge!(LIMITS, Unit::Count, "Limits that find themselves, in sum.");
     for (name, what) in [
         ("ballast_refusals_total", "Requests that were refused, or only would have been."),
         ("ballast_timeouts_total", "Requests given up because they took too long."),
@@ -211,6 +227,7 @@ fn describe() {
         ("ballast_holds_expired_total", "Permits taken from responses that did not go on."),
         ("ballast_errors_hidden_total", "Errors whose text was kept from a client."),
         ("ballast_setting_changes_total", "Settings that were changed, by their names."),
+        ("ballast_limit_changes_total", "Changes of limits that find themselves."),
     ] {
         describe_counter!(name, Unit::Count, what);
     }

@@ -26,6 +26,8 @@ macro_rules! trace {
             reason = text($event.reason),
             from = text($event.from),
             to = text($event.to),
+            limit_from = is_limit($event).then_some($event.limit_from),
+            limit_to = is_limit($event).then_some($event.limit_to),
             attempt = ($event.attempt > 0).then_some($event.attempt),
             delay = (!$event.delay.is_zero()).then(|| $event.delay.as_secs_f64()),
             sequence = ($event.sequence > 0).then_some($event.sequence),
@@ -46,6 +48,10 @@ impl Observer for Tracer {
             _ => trace!(Level::DEBUG, event),
         }
     }
+}
+
+fn is_limit(event: &Event<'_>) -> bool {
+    event.kind == EventKind::LimitChanged
 }
 
 const fn text(word: &'static str) -> Option<&'static str> {

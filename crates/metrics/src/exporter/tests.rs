@@ -60,6 +60,7 @@ fn every_event(layer: &str, observer: &impl Observer) {
         EventKind::StateChanged,
         EventKind::TimedOut,
         EventKind::SettingsChanged,
+        EventKind::LimitChanged,
         EventKind::ErrorHidden,
         EventKind::FellBack,
         EventKind::FallbackMissed,
@@ -141,8 +142,8 @@ fn made_up_layer_names_do_not_make_up_series() {
         }
     });
     let series = snapshotter.snapshot().into_vec();
-    // A thousand, those of the layer `other`, and the gauge with its own thousand.
-    assert!(series.len() <= 2 * 1000 + 2 * 9, "{}", series.len());
+    // A thousand, those of the layer `other`, and the gauges with a thousand of their own.
+    assert!(series.len() <= 2 * 1000 + 2 * 10, "{}", series.len());
     assert!(
         series.iter().any(|(key, ..)| key.key().labels().any(|label| label.value() == "other"))
     );
@@ -183,4 +184,23 @@ fn a_counter_is_looked_up_once() {
     reporter.observe_with(exporter);
     reporter.tell(|| Event::new(EventKind::Retrying).reason("why"));
     assert!((values(&snapshotter)["ballast_retries_total retry why"] - 2.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_limits_of_one_name_add_up_in_whatever_order_their_changes_are_told() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    with_local_recorder(&recorder, || {
+        let exporter = Exporter::new();
+        let change = |from, to, sequence| {
+            let mut event = Event::new(EventKind::LimitChanged).limits(from, to).sequence(sequence);
+            event.layer = "shop";
+            exporter.on_event(&event);
+        };
+        // One goes from 20 over 32 to 50, the other from 20 to 10.
+        change(32, 50, 2);
+        change(20, 10, 1);
+        change(20, 32, 1);
+    });
+    assert!((values(&snapshotter)["ballast_adaptive_limit shop"] - 60.0).abs() < 1e-9);
 }

@@ -96,6 +96,7 @@ fn every_event() -> Vec<Seen> {
         new(EventKind::FallbackMissed),
         new(EventKind::ErrorHidden).detail(&text),
         new(EventKind::SettingsChanged).delay(second),
+        new(EventKind::LimitChanged).limits(20, 32).sequence(1),
     ];
     seen(|| {
         for mut event in events {
