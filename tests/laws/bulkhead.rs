@@ -4,8 +4,11 @@ use tower::Layer;
 use tower_ballast::{
     bulkhead::{
         Bulkhead, ControlledDelay, Queue,
-        adaptive::{Adaptive, AdaptiveLayer, BandwidthDelay, ClientWindow},
+        adaptive::{
+            Adaptive, AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas,
+        },
     },
+    core::{ByResult, Idempotent},
     prelude::*,
 };
 use tower_ballast_test::{laws, laws::Trip};
@@ -68,43 +71,92 @@ laws! {
     counts: |layer: &BulkheadLayer| layer.handle().in_flight(),
 }
 
-/// A queue before a limit that a window sets.
+/// A queue before a limit that finds itself.
 #[derive(Clone)]
-struct Windowed(BulkheadLayer<(), Queue>, AdaptiveLayer);
+struct Found(BulkheadLayer<(), Queue>, AdaptiveLayer<ByResult, Idempotent>);
 
-impl Windowed {
-    fn new() -> Self {
+impl Found {
+    fn by(limiter: impl Limiter + 'static) -> Self {
         let bulkhead = BulkheadLayer::new(0).queue(10_000).longest_wait(Duration::MAX);
-        let window = ClientWindow::new(Duration::from_secs(1)).initial(1000);
-        let window = AdaptiveLayer::new(&bulkhead, window);
-        Self(bulkhead, window)
+        let found = AdaptiveLayer::new(&bulkhead, limiter).facts(idempotent());
+        Self(bulkhead, found)
     }
 }
 
-impl<S: Clone> Layer<S> for Windowed {
-    type Service = Bulkhead<Adaptive<S>, (), Queue>;
+impl<S: Clone> Layer<S> for Found {
+    type Service = Bulkhead<Adaptive<S, ByResult, Idempotent>, (), Queue>;
 
     fn layer(&self, inner: S) -> Self::Service {
         self.0.layer(self.1.layer(inner))
     }
 }
 
-laws! {
-    mod windowed;
-    layer: Windowed::new,
-    readiness: optimistic,
-    counts: |layer: &Windowed| (layer.0.handle().in_flight(), layer.0.handle().waiting()),
+fn found(layer: &Found) -> (u32, u32) {
+    (layer.0.handle().in_flight(), layer.0.handle().waiting())
 }
 
 laws! {
-    mod measuring;
-    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), BandwidthDelay::new()),
+    mod found_by_window;
+    layer: || Found::by(ClientWindow::new(Duration::from_secs(1)).initial(1000)),
+    readiness: optimistic,
+    counts: found,
+}
+
+laws! {
+    mod window_alone;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), ClientWindow::new(Duration::from_secs(1))),
     readiness: pass_through,
 }
 
 laws! {
-    mod adapting;
-    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), ClientWindow::new(Duration::ZERO)),
+    mod found_by_aimd;
+    layer: || Found::by(Aimd::new(Duration::from_secs(1)).initial(1000)),
+    readiness: optimistic,
+    counts: found,
+}
+
+laws! {
+    mod aimd_alone;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), Aimd::new(Duration::from_secs(1))),
+    readiness: pass_through,
+}
+
+laws! {
+    mod found_by_vegas;
+    layer: || Found::by(Vegas::new().initial(1000)),
+    readiness: optimistic,
+    counts: found,
+}
+
+laws! {
+    mod vegas_alone;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), Vegas::new()),
+    readiness: pass_through,
+}
+
+laws! {
+    mod found_by_gradient2;
+    layer: || Found::by(Gradient2::new().initial(1000)),
+    readiness: optimistic,
+    counts: found,
+}
+
+laws! {
+    mod gradient2_alone;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), Gradient2::new()),
+    readiness: pass_through,
+}
+
+laws! {
+    mod found_by_bandwidth_delay;
+    layer: || Found::by(BandwidthDelay::new().initial(1000)),
+    readiness: optimistic,
+    counts: found,
+}
+
+laws! {
+    mod bandwidth_delay_alone;
+    layer: || AdaptiveLayer::new(&BulkheadLayer::new(0), BandwidthDelay::new()),
     readiness: pass_through,
 }
 

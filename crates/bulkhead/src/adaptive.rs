@@ -35,8 +35,13 @@
 //! Increase and Decrease Algorithms for Congestion Avoidance", 1989). A limiter of one's own implements
 //! [`Limiter`]. None grows while less than half of the limit is in use.
 //!
-//! What says nothing of the load is no sample: a call that its caller gave up, and what the
-//! classifier [ignores](tower_ballast_core::Verdict::Ignore).
+//! What says nothing of the load is no sample: a call that its caller gave up before the deadline that
+//! [`facts`](AdaptiveLayer::facts) know of, and what the classifier
+//! [ignores](tower_ballast_core::Verdict::Ignore). One that is given up later is a timeout.
+//!
+//! Each change is told to the bulkhead's observer as
+//! [`LimitChanged`](tower_ballast_core::EventKind::LimitChanged), with the limits and why. The
+//! [handle](AdaptiveHandle) reads what the limiter believes, changes its bounds, and has figures for an autoscaler.
 //!
 //! # Cost
 //!
@@ -49,26 +54,31 @@ mod bounds;
 mod epoch;
 mod future;
 mod gradient2;
+mod handle;
 mod layer;
+mod missed;
 mod sampled;
+mod scaling;
 #[cfg(test)]
 mod scenario;
 mod service;
 #[cfg(test)]
 mod simulation;
+mod stage;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod vegas;
 mod window;
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use tower_ballast_core::clock::Nanos;
 
 pub use self::{
     aimd::Aimd, bandwidth_delay::BandwidthDelay, future::ResponseFuture, gradient2::Gradient2,
-    layer::AdaptiveLayer, service::Adaptive, vegas::Vegas, window::ClientWindow,
+    handle::AdaptiveHandle, layer::AdaptiveLayer, scaling::Scaling, service::Adaptive,
+    vegas::Vegas, window::ClientWindow,
 };
 
 /// What a limiter learns from calls that ended.
@@ -108,6 +118,16 @@ pub struct Change {
     pub reason: &'static str,
 }
 
+/// What a limiter believes of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Model {
+    /// What a call takes without a queue.
+    pub base_latency: Option<Duration>,
+    /// How many calls it ends in a second.
+    pub bandwidth: Option<f64>,
+}
+
 /// Sets how many calls may be in flight, from how calls end.
 ///
 /// A machine without a clock: all time is in the samples.
@@ -139,6 +159,29 @@ pub trait Limiter: fmt::Debug + Send {
 
     /// Learns from calls that ended, and says when the limit is to change.
     fn sample(&mut self, sample: Sample) -> Option<Change>;
+
+    /// Between which numbers it keeps the limit. Default: any.
+    fn range(&self) -> RangeInclusive<u32> {
+        0..=u32::MAX
+    }
+
+    /// Keeps the limit between these numbers from now on, given in either order, and says what it is
+    /// then. Default: it has no bounds that can be changed.
+    fn set_range(&mut self, range: RangeInclusive<u32>) -> Option<u32> {
+        let _ = range;
+        None
+    }
+
+    /// Goes on from this limit, which was set by hand. It may lie beyond the bounds, and then holds
+    /// until the next change. Default: the next change goes by what was before.
+    fn restart(&mut self, limit: u32) {
+        let _ = limit;
+    }
+
+    /// What it believes of the service. Default: nothing.
+    fn model(&self) -> Model {
+        Model::default()
+    }
 }
 
 impl Sample {
@@ -152,6 +195,14 @@ impl Sample {
     #[must_use]
     pub const fn calls(self, calls: u32) -> Self {
         Self { calls, ..self }
+    }
+}
+
+impl Model {
+    /// A service whose calls take so long without a queue, and that ends so many in a second.
+    #[must_use]
+    pub const fn new(base_latency: Option<Duration>, bandwidth: Option<f64>) -> Self {
+        Self { base_latency, bandwidth }
     }
 }
 

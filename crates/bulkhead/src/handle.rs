@@ -1,6 +1,6 @@
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use tower_ballast_core::Enforcement;
+use tower_ballast_core::{Enforcement, Event};
 
 use crate::{controlled_delay::ControlledDelay, shared::Shared, statistics::Statistics};
 
@@ -45,8 +45,20 @@ impl BulkheadHandle {
         self.0.gate.resize(limit);
     }
 
-    pub(crate) fn tell_adapted(&self, reason: &'static str) {
-        self.0.tell_settings(reason);
+    pub(crate) fn resize_from(&self, from: u32, limit: u32) -> bool {
+        self.0.gate.resize_from(from, limit)
+    }
+
+    pub(crate) fn tell<'a>(&'a self, event: impl FnOnce() -> Event<'a>) {
+        self.0.reporter.tell(event);
+    }
+
+    pub(crate) fn tell_settings(&self, what: &'static str) {
+        self.0.tell_settings(what);
+    }
+
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// How many are in flight, or get their service ready. After the limit was lowered that may

@@ -2,7 +2,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Change, Limiter, Outcome, Sample,
-    bounds::{Bounds, setters, whole},
+    bounds::{Bounds, limit, setters, whole},
 };
 
 /// Grows by one, and shrinks by a tenth with each call that takes too long or is turned away.
@@ -10,7 +10,9 @@ use super::{
 /// The simplest limiter, for services whose good latency is known. Its threshold is fixed: when the
 /// service itself gets slower than that, it keeps too few in flight.
 ///
-/// The rule is that of Netflix's concurrency-limits, `AIMDLimit`.
+/// The rule is that of Netflix's concurrency-limits, `AIMDLimit`, except that how many are in flight is
+/// read when a call ends and not when it begins, and that an error says nothing unless it took too
+/// long.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,9 +43,7 @@ impl Aimd {
 setters!(Aimd);
 
 impl Limiter for Aimd {
-    fn initial(&self) -> u32 {
-        whole(self.limit)
-    }
+    limit!();
 
     fn sample(&mut self, sample: Sample) -> Option<Change> {
         let before = whole(self.limit);
@@ -51,6 +51,8 @@ impl Limiter for Aimd {
             (self.limit * Self::BACKOFF, "overloaded")
         } else if sample.latency > self.too_long {
             (self.limit * Self::BACKOFF, "latency")
+        } else if sample.outcome == Outcome::Failed {
+            return None;
         } else if f64::from(sample.in_flight) * 2.0 >= self.limit {
             (self.limit + f64::from(sample.calls), "room")
         } else {

@@ -3,9 +3,10 @@ use std::{ops::RangeInclusive, time::Duration};
 use tower_ballast_core::clock::Nanos;
 
 use super::{
-    Change, Limiter, Outcome, Sample,
+    Change, Limiter, Model, Outcome, Sample,
     bounds::{Bounds, setters, whole},
     epoch::{Epoch, Seen},
+    stage::{ABOVE, BASE_EVERY, BASE_FIRST, DRAIN, DRAINED, GROW, PAYS, PROBE, PROBE_EVERY, Stage},
 };
 
 /// Keeps as many in flight as the service can use: what it ends in a second times what a call takes
@@ -21,8 +22,9 @@ use super::{
 /// it must not.
 ///
 /// - It never grows while fewer are in flight than may be.
-/// - Errors that come faster than an answer does are not looked at: they say nothing of the load.
-/// - Calls that are overloaded or time out took a place and gave nothing for it.
+/// - Errors and refusals that come faster than an answer does are not looked at: they say nothing of
+///   the load.
+/// - Slower ones, and calls that time out, took a place and gave nothing for it.
 ///
 /// It wants tens of places: with few, each mean needs many round trips. With four workers that
 /// halved and doubled, simulated, it took five seconds in the median and the latency was twice the
@@ -60,35 +62,6 @@ pub struct BandwidthDelay {
     base_due: Nanos,
     probe_due: Nanos,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stage {
-    /// At the limit it was given, knowing nothing.
-    Start,
-    /// At what the model says.
-    Cruise,
-    /// A little above it, to see whether there is more.
-    Probe,
-    /// Well above it, after this rate at this limit.
-    Grow { rate: f64, limit: f64 },
-    /// Below it, after this rate, so that the queue drains and the base shows; how often it may
-    /// still be lowered further.
-    Drain { rate: f64, left: u8 },
-}
-
-/// What is above the product keeps the service busy between two arrivals.
-const ABOVE: f64 = 0.7;
-const PROBE: f64 = 1.25;
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-const GROW: f64 = 1.6;
-/// Of what more is let in, this part must come out for it to pay.
-const PAYS: f64 = 0.4;
-const DRAIN: f64 = 0.75;
-/// Below this part of the rate before, a lowered limit has left the service idle, and the queue is
-/// gone.
-const DRAINED: f64 = 0.9;
-const BASE_FIRST: f64 = 0.5;
-const BASE_EVERY: f64 = 4.0;
 
 impl BandwidthDelay {
     /// Starts with 20, from 1 to 1000.
@@ -269,9 +242,34 @@ impl Limiter for BandwidthDelay {
         whole(self.limit)
     }
 
+    fn range(&self) -> RangeInclusive<u32> {
+        self.bounds.range()
+    }
+
+    fn set_range(&mut self, range: RangeInclusive<u32>) -> Option<u32> {
+        self.bounds = Bounds::of(&range);
+        let limit = self.bounds.clamp(self.limit);
+        if whole(limit) != whole(self.limit) {
+            let known = self.bandwidth > 0.0 && self.base > 0.0;
+            // From the next call on, and then for as long as it takes to show.
+            self.go(Nanos::ZERO, if known { Stage::Cruise } else { Stage::Start }, limit);
+        }
+        Some(whole(self.limit))
+    }
+
+    /// What was known was found at other limits, and would lead back to them.
+    fn restart(&mut self, limit: u32) {
+        *self = Self { bounds: self.bounds, ..Self::new() }.initial(limit);
+    }
+
+    fn model(&self) -> Model {
+        let known = |figure: f64| (figure > 0.0).then_some(figure);
+        Model { base_latency: known(self.base).map(seconds), bandwidth: known(self.bandwidth) }
+    }
+
     fn sample(&mut self, sample: Sample) -> Option<Change> {
         let latency = sample.latency.as_secs_f64();
-        if sample.outcome == Outcome::Failed && latency < self.base {
+        if sample.outcome != Outcome::Answered && latency < self.base {
             return None;
         }
         // While drained, the mean is the base, and the old one may be far off.

@@ -17,6 +17,10 @@ impl Bounds {
         Self { least: one.min(other), most: one.max(other) }
     }
 
+    pub(super) const fn range(self) -> RangeInclusive<u32> {
+        self.least..=self.most
+    }
+
     pub(super) fn keep(self, limit: u32) -> u32 {
         limit.clamp(self.least, self.most)
     }
@@ -55,4 +59,27 @@ macro_rules! setters {
     };
 }
 
-pub(super) use setters;
+/// What a limiter whose limit is a fraction says of it.
+macro_rules! limit {
+    () => {
+        fn initial(&self) -> u32 {
+            whole(self.limit)
+        }
+
+        fn range(&self) -> RangeInclusive<u32> {
+            self.bounds.range()
+        }
+
+        fn set_range(&mut self, range: RangeInclusive<u32>) -> Option<u32> {
+            self.bounds = Bounds::of(&range);
+            self.limit = self.bounds.clamp(self.limit);
+            Some(whole(self.limit))
+        }
+
+        fn restart(&mut self, limit: u32) {
+            self.limit = self.bounds.clamp(f64::from(limit));
+        }
+    };
+}
+
+pub(super) use {limit, setters};

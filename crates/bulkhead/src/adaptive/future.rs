@@ -17,30 +17,42 @@ use tower_ballast_core::{
 use super::{Outcome, sampled::Sampled};
 
 pin_project! {
-    /// The answer of an [`Adaptive`](super::Adaptive). Dropped before it is there, it is no sample.
+    /// The answer of an [`Adaptive`](super::Adaptive). Dropped before it is there, it is no sample, or
+    /// after the deadline of its request a timeout.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C, K, R> {
         #[pin]
         response: F,
-        sampled: Arc<Sampled>,
+        sampled: Option<Arc<Sampled>>,
         classify: C,
         kept: K,
         began: Nanos,
+        deadline: Nanos,
         request: PhantomData<fn(R)>,
+    }
+
+    impl<F, C, K, R> PinnedDrop for ResponseFuture<F, C, K, R> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(sampled) = this.sampled.take() {
+                sampled.give_up(*this.began, *this.deadline);
+            }
+        }
     }
 }
 
 impl<F, C, K, R> ResponseFuture<F, C, K, R> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(super) const fn new(
+    pub(super) fn new(
         response: F,
         sampled: Arc<Sampled>,
         classify: C,
         kept: K,
-        began: Nanos,
+        (began, deadline): (Nanos, Nanos),
     ) -> Self {
-        Self { response, sampled, classify, kept, began, request: PhantomData }
+        let (sampled, request) = (Some(sampled), PhantomData);
+        Self { response, sampled, classify, kept, began, deadline, request }
     }
 }
 
@@ -56,8 +68,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let outcome = ready!(this.response.poll(cx));
-        if let Some(ended) = ended(judge(this.classify, this.kept, outcome.as_ref())) {
-            this.sampled.end(*this.began, clock::now(), ended);
+        let ended = ended(judge(this.classify, this.kept, outcome.as_ref()));
+        if let Some(sampled) = this.sampled.take() {
+            sampled.end(*this.began, clock::now(), ended);
         }
         Poll::Ready(outcome)
     }

@@ -1,20 +1,29 @@
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Change, Limiter, Outcome, Sample,
-    bounds::{Bounds, setters, whole},
+    Change, Limiter, Model, Outcome, Sample,
+    bounds::{Bounds, limit, setters, whole},
 };
 
 /// Compares the latency now with that of the last 600 calls, and shrinks while it is much longer.
 ///
 /// The rule is that of Netflix's concurrency-limits, `Gradient2Limit`, with its constants. A queue
 /// that stands for long becomes the usual, so the latency can creep up by as much as is tolerated.
+///
+/// As there, refusals and timeouts are latencies and nothing else: a service that refuses quickly
+/// looks quick. Other than there:
+///
+/// - the limit is from 1 to 1000, and not from 20 to 200: say `bounds(20..=200)`;
+/// - how many are in flight is read when a call ends, and not when it begins;
+/// - answers that end while another is looked at are looked at together, as one step.
 #[derive(Debug, Clone)]
 pub struct Gradient2 {
     bounds: Bounds,
     limit: f64,
     /// The usual latency in seconds.
     usual: f64,
+    /// The sum of the first few.
+    first: f64,
     calls: u32,
 }
 
@@ -28,21 +37,25 @@ impl Gradient2 {
     /// Starts with 20, from 1 to 1000.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bounds: Bounds::DEFAULT, limit: 20.0, usual: 0.0, calls: 0 }
+        Self { bounds: Bounds::DEFAULT, limit: 20.0, usual: 0.0, first: 0.0, calls: 0 }
     }
 
-    fn learn(&mut self, latency: f64, calls: u32) {
+    /// Says what was usual with this latency.
+    fn learn(&mut self, latency: f64, calls: u32) -> f64 {
         for _ in 0..calls.min(600) {
             if self.calls < Self::WARM_UP {
                 self.calls += 1;
-                self.usual += (latency - self.usual) / f64::from(self.calls);
+                self.first += latency;
+                self.usual = self.first / f64::from(self.calls);
             } else {
                 self.usual += (latency - self.usual) * Self::FACTOR;
             }
         }
-        if self.usual > 2.0 * latency {
+        let usual = self.usual;
+        if usual > 2.0 * latency {
             self.usual *= 0.95;
         }
+        usual
     }
 }
 
@@ -55,8 +68,11 @@ impl Default for Gradient2 {
 setters!(Gradient2);
 
 impl Limiter for Gradient2 {
-    fn initial(&self) -> u32 {
-        whole(self.limit)
+    limit!();
+
+    fn model(&self) -> Model {
+        let usual = Duration::try_from_secs_f64(self.usual).ok();
+        Model { base_latency: usual.filter(|usual| !usual.is_zero()), ..Model::default() }
     }
 
     fn sample(&mut self, sample: Sample) -> Option<Change> {
@@ -64,12 +80,12 @@ impl Limiter for Gradient2 {
         if sample.outcome == Outcome::Failed || latency <= 0.0 {
             return None;
         }
-        self.learn(latency, sample.calls);
+        let usual = self.learn(latency, sample.calls);
         if f64::from(sample.in_flight) * 2.0 < self.limit {
             return None;
         }
         let before = whole(self.limit);
-        let gradient = (Self::TOLERANCE * self.usual / latency).clamp(0.5, 1.0);
+        let gradient = (Self::TOLERANCE * usual / latency).clamp(0.5, 1.0);
         let limit = self.limit * gradient + Self::QUEUE;
         self.limit += (limit - self.limit) * Self::SMOOTHING;
         self.limit = self.bounds.clamp(self.limit);

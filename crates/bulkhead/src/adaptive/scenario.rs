@@ -50,7 +50,8 @@ fn what_a_service_can_do_is_found_when_it_halves_and_doubles() {
 
 #[test]
 fn errors_cost_no_more_than_they_are() {
-    for errors in [Errors::Fast(0.05), Errors::Slow(0.05), Errors::Overloaded(0.05)] {
+    let quick = [Errors::Fast(0.05), Errors::Refused(0.05)];
+    for errors in quick.into_iter().chain([Errors::Slow(0.05), Errors::Overloaded(0.05)]) {
         let (median, _) = figures(By::BandwidthDelay, &scene(Changes::Workers, USUAL, errors), FEW);
         assert!(median.throughput >= 0.9 * 0.97, "{errors:?}: {median:?}");
     }

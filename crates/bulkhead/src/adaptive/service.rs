@@ -3,30 +3,35 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower_ballast_core::{ByResult, Classify, clock};
+use tower_ballast_core::{
+    ByResult, Classify, Deadline, Facts,
+    clock::{self, Nanos},
+};
 use tower_service::Service;
 
 use super::{future::ResponseFuture, sampled::Sampled};
 
 /// Tells a limiter how calls end. Made by [`AdaptiveLayer`](super::AdaptiveLayer).
 #[derive(Debug, Clone)]
-pub struct Adaptive<S, C = ByResult> {
+pub struct Adaptive<S, C = ByResult, F = ()> {
     inner: S,
     sampled: Arc<Sampled>,
     classify: C,
+    facts: F,
 }
 
-impl<S, C> Adaptive<S, C> {
-    pub(super) const fn new(inner: S, sampled: Arc<Sampled>, classify: C) -> Self {
-        Self { inner, sampled, classify }
+impl<S, C, F> Adaptive<S, C, F> {
+    pub(super) const fn new(inner: S, sampled: Arc<Sampled>, classify: C, facts: F) -> Self {
+        Self { inner, sampled, classify, facts }
     }
 }
 
-impl<S, C, R> Service<R> for Adaptive<S, C>
+impl<S, C, F, R> Service<R> for Adaptive<S, C, F>
 where
     S: Service<R>,
     S::Error: 'static,
     C: Classify<R, S::Response, S::Error> + Clone,
+    F: Facts<R>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -40,8 +45,9 @@ where
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
-        let (kept, began) = (self.classify.keep(&request), clock::now());
+        let deadline = self.facts.deadline(&request).map_or(Nanos::MAX, Deadline::moment);
+        let (kept, times) = (self.classify.keep(&request), (clock::now(), deadline));
         let (sampled, classify) = (Arc::clone(&self.sampled), self.classify.clone());
-        ResponseFuture::new(self.inner.call(request), sampled, classify, kept, began)
+        ResponseFuture::new(self.inner.call(request), sampled, classify, kept, times)
     }
 }

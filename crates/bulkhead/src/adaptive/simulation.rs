@@ -26,6 +26,8 @@ pub(super) enum Errors {
     None,
     /// Failed after a millisecond, without a worker.
     Fast(f64),
+    /// Refused after a millisecond, without a worker.
+    Refused(f64),
     /// Failed like answers that are worth nothing.
     Slow(f64),
     /// The same, and told to be too much.
@@ -145,6 +147,7 @@ impl<'a> Server<'a> {
         let drawn = |share| self.random.unit() < share;
         let (outcome, works) = match self.scene.errors {
             Errors::Fast(share) if drawn(share) => (Outcome::Failed, false),
+            Errors::Refused(share) if drawn(share) => (Outcome::Overloaded, false),
             Errors::Slow(share) if drawn(share) => (Outcome::Failed, true),
             Errors::Overloaded(share) if drawn(share) => (Outcome::Overloaded, true),
             _ => (Outcome::Answered, true),

@@ -1,8 +1,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Change, Limiter, Outcome, Sample,
-    bounds::{Bounds, setters, whole},
+    Change, Limiter, Model, Outcome, Sample,
+    bounds::{Bounds, limit, setters, whole},
 };
 
 /// Estimates the queue from the latency and the least one seen, and keeps it small.
@@ -11,6 +11,14 @@ use super::{
 /// Brakmo and Peterson, "TCP Vegas", 1995. The least latency is forgotten after 15 to 30 calls for
 /// each of the limit. With jitter the least is far below the usual, which looks like a queue: expect
 /// a limit below what the service could do.
+///
+/// As there, refusals and timeouts are latencies too: a service that refuses in a millisecond teaches
+/// it that a millisecond is the least. Other than there:
+///
+/// - how many are in flight is read when a call ends, and not when it begins;
+/// - when it forgets comes from a row of numbers that are spread evenly, and not from chance;
+/// - answers that end while another is looked at are looked at together, as one step;
+/// - a call of no measurable time is not looked at, where there it is an error.
 #[derive(Debug, Clone)]
 pub struct Vegas {
     bounds: Bounds,
@@ -33,7 +41,7 @@ impl Vegas {
     }
 
     fn step(&self, sample: &Sample) -> Option<(f64, &'static str)> {
-        let root = self.limit.log10().floor().max(1.0);
+        let root = root(self.limit);
         if sample.outcome == Outcome::Overloaded {
             return Some((self.limit - root, "overloaded"));
         }
@@ -54,6 +62,14 @@ impl Vegas {
     }
 }
 
+/// What all thresholds and steps are counted in. From 1000 it is the square root, a leap from 2 to 31:
+/// that is how it is there.
+fn root(limit: f64) -> f64 {
+    let limit = limit.floor();
+    let root = if limit < 1000.0 { limit.log10() } else { limit.sqrt() };
+    root.floor().max(1.0)
+}
+
 impl Default for Vegas {
     fn default() -> Self {
         Self::new()
@@ -63,8 +79,11 @@ impl Default for Vegas {
 setters!(Vegas);
 
 impl Limiter for Vegas {
-    fn initial(&self) -> u32 {
-        whole(self.limit)
+    limit!();
+
+    fn model(&self) -> Model {
+        let least = (!self.least.is_zero()).then_some(self.least);
+        Model { base_latency: least, ..Model::default() }
     }
 
     fn sample(&mut self, sample: Sample) -> Option<Change> {

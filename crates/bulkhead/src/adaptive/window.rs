@@ -74,6 +74,21 @@ impl Limiter for ClientWindow {
         self.limit
     }
 
+    fn range(&self) -> RangeInclusive<u32> {
+        self.bounds.range()
+    }
+
+    fn set_range(&mut self, range: RangeInclusive<u32>) -> Option<u32> {
+        self.bounds = Bounds::of(&range);
+        self.limit = self.bounds.keep(self.limit);
+        Some(self.limit)
+    }
+
+    fn restart(&mut self, limit: u32) {
+        self.limit = self.bounds.keep(limit);
+        self.answered = 0;
+    }
+
     fn sample(&mut self, sample: Sample) -> Option<Change> {
         let before = self.limit;
         match sample.outcome {
