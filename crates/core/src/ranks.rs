@@ -35,9 +35,9 @@ use crate::{Priority, clock::Nanos};
 ///    requests gets no more than one with a few; who was quiet goes before who was not (RFC 8290);
 /// 4. and of this client to the request that came first.
 ///
-/// Who has nobody waiting any more keeps its place for the rest of the round, so one that sends request
-/// after request gets no more turns than one whose requests wait. These go on in any case: each of n has its
-/// turn again after one of each other and at most max(n, 64) first turns.
+/// A client saves the turns that it lets pass, four at the most, and has them before those who saved none; one that
+/// sends request after request soon has none left, and as many turns as those whose requests wait. These go on
+/// in any case: each of n has its turn again after one of each other and at most max(n, 64) saved ones.
 ///
 /// It is plain data, kept under the lock of whatever the callers wait for, as
 /// [`queue::Line`](crate::queue::Line) is. Only the next one asks whether it may go on; whoever ends that
@@ -45,7 +45,7 @@ use crate::{Priority, clock::Nanos};
 /// anywhere and finding the next take constant time.
 ///
 /// Memory grows with the callers that wait at one time (120 bytes each, or less, and as much for each client, also
-/// for the few hundred that have had their turn in the present round) and is given back when nobody waits.
+/// for those that have had theirs in the last few rounds) and is given back when nobody waits.
 ///
 /// ```
 /// use tower_ballast_core::{Priority, clock::Nanos, ranks::{Rank, Ranks}};

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, mem};
 
 use super::{
-    flow::{Flow, IN_CLASS, IN_FLOW, IN_ROUND, Slot},
+    flow::{Flow, IN_CLASS, IN_FLOW, IN_ROUND, SAVED, Slot},
     pace::Pace,
     slab::{List, NONE, Slab},
 };
@@ -15,9 +15,9 @@ const FIRST_TURNS: u32 = 64;
 /// A class: its clients take turns by deficit round robin, who was quiet before who was not.
 #[derive(Debug)]
 pub(super) struct Class {
-    /// Those who have not had a turn since they were quiet.
+    /// Those with somebody waiting who have let rounds pass and not made up for them yet.
     fresh: List,
-    /// Those who have. Who has nobody waiting any more keeps its place until it is reached.
+    /// The others. Who has nobody waiting saves a turn each time that it is reached.
     round: List,
     /// How many of each have somebody waiting.
     fresh_len: u32,
@@ -83,8 +83,10 @@ impl Class {
     /// for every turn of another client before it, for each request of its own before it.
     pub(super) fn cost_ahead(&self, client: Option<Key>, cost: u32) -> u64 {
         let (own, turns) = match self.clients.get(&client) {
-            Some(flow) => (self.flows.get(*flow).cost, self.fresh_len + self.round_len),
-            None => (0, self.fresh_len + self.fresh_len / self.first_turns_a_turn() + 1),
+            Some(flow) if !self.goes_first(*flow) => {
+                (self.flows.get(*flow).cost, self.fresh_len + self.round_len)
+            }
+            _ => (0, self.fresh_len + self.fresh_len / self.first_turns_a_turn() + 1),
         };
         let cost = u64::from(cost);
         self.cost.min((own + cost).saturating_mul(u64::from(turns))) + cost
@@ -99,12 +101,12 @@ impl Class {
         };
         slots.at(number).flow = flow;
         let joined = self.flows.at(flow);
-        let is_first = joined.len == 0;
+        let was_quiet = joined.len == 0;
         joined.waiting.push::<IN_FLOW, _>(slots, number);
         joined.len += 1;
         joined.cost += cost;
-        if is_first {
-            *self.waiting_beside(flow) += 1;
+        if was_quiet {
+            self.resume_flow(flow);
         }
         self.arrivals.push::<IN_CLASS, _>(slots, number);
         self.len += 1;
@@ -138,8 +140,16 @@ impl Class {
     fn begin_flow(&mut self, client: Option<Key>) -> u32 {
         let flow = self.flows.insert(Flow::new(client));
         self.clients.insert(client, flow);
-        self.fresh.push::<IN_ROUND, _>(&mut self.flows, flow);
+        self.round.push::<IN_ROUND, _>(&mut self.flows, flow);
         flow
+    }
+
+    /// Somebody of a client waits again.
+    fn resume_flow(&mut self, flow: u32) {
+        if self.flows.get(flow).saved > 0 {
+            self.move_to(true, flow);
+        }
+        *self.waiting_beside(flow) += 1;
     }
 
     /// Nobody of a client waits any more. What was left of its share is gone, and if it had some
@@ -153,27 +163,40 @@ impl Class {
         if had_some {
             self.end_turn(flow);
         } else if paused.fresh {
-            self.fresh.unlink::<IN_ROUND, _>(&mut self.flows, flow);
-            self.end_flow(flow);
+            let owes_nothing = paused.saved == SAVED;
+            self.move_to(false, flow);
+            if owes_nothing {
+                self.end_flow(flow);
+            }
         }
     }
 
-    /// A client goes to the end of the round.
+    /// A client has had its turn, and goes to the end.
     fn end_turn(&mut self, flow: u32) {
-        let waits = u32::from(self.flows.get(flow).len > 0);
-        if mem::take(&mut self.flows.at(flow).fresh) {
-            self.fresh.unlink::<IN_ROUND, _>(&mut self.flows, flow);
-            self.fresh_len -= waits;
-            self.round_len += waits;
-            self.first_turns = self.first_turns.saturating_add(1);
-        } else {
-            self.round.unlink::<IN_ROUND, _>(&mut self.flows, flow);
+        let ended = self.flows.at(flow);
+        let waits = ended.len > 0;
+        if !ended.fresh {
             self.first_turns = 0;
+            return self.move_to(false, flow);
         }
-        self.round.push::<IN_ROUND, _>(&mut self.flows, flow);
+        ended.saved -= 1;
+        let stays = waits && ended.saved > 0;
+        self.first_turns = self.first_turns.saturating_add(1);
+        *self.waiting_beside(flow) -= u32::from(waits);
+        self.move_to(stays, flow);
+        *self.waiting_beside(flow) += u32::from(waits);
+    }
+
+    fn move_to(&mut self, fresh: bool, flow: u32) {
+        let was_fresh = mem::replace(&mut self.flows.at(flow).fresh, fresh);
+        let from = if was_fresh { &mut self.fresh } else { &mut self.round };
+        from.unlink::<IN_ROUND, _>(&mut self.flows, flow);
+        let to = if fresh { &mut self.fresh } else { &mut self.round };
+        to.push::<IN_ROUND, _>(&mut self.flows, flow);
     }
 
     fn end_flow(&mut self, flow: u32) {
+        self.round.unlink::<IN_ROUND, _>(&mut self.flows, flow);
         self.clients.remove(&self.flows.get(flow).client);
         self.flows.remove(flow);
     }
@@ -208,12 +231,14 @@ impl Class {
         }
     }
 
-    /// Who is reached by the round and has nobody waiting is as one that never came.
+    /// Who is reached by the round and has nobody waiting saves its turn, and with all that it can
+    /// save it is as one that never came.
     fn pass_over_the_quiet(&mut self) {
         while self.round.first != NONE && self.flows.get(self.round.first).len == 0 {
-            let quiet = self.round.first;
-            self.round.unlink::<IN_ROUND, _>(&mut self.flows, quiet);
-            self.end_flow(quiet);
+            let first = self.round.first;
+            let quiet = self.flows.at(first);
+            quiet.saved += 1;
+            if quiet.saved >= SAVED { self.end_flow(first) } else { self.move_to(false, first) }
         }
     }
 
@@ -230,6 +255,12 @@ impl Class {
         } else {
             FIRST_TURNS / self.round_len
         }
+    }
+
+    /// Whether a request of this client would be as of one that was quiet.
+    fn goes_first(&self, flow: u32) -> bool {
+        let flow = self.flows.get(flow);
+        flow.len == 0 && flow.saved > 0
     }
 
     /// How many clients with somebody waiting there are where this one is.

@@ -18,6 +18,9 @@ pub(super) struct Slot {
     in_class: Links,
 }
 
+/// So many turns of rounds that it let pass a client may make up for.
+pub(super) const SAVED: u8 = 4;
+
 /// Those of one client and class who wait.
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -29,8 +32,10 @@ pub(super) struct Flow {
     pub(super) deficit: u64,
     /// Whether it has got its share of the present round.
     pub(super) paid: bool,
-    /// Whether its first turn is still to come.
+    /// Whether it goes before those who have had their turns.
     pub(super) fresh: bool,
+    /// How many turns it may have as one who was quiet.
+    pub(super) saved: u8,
     in_round: Links,
 }
 
@@ -80,7 +85,8 @@ impl Flow {
             cost: 0,
             deficit: 0,
             paid: false,
-            fresh: true,
+            fresh: false,
+            saved: SAVED,
             in_round: Links::NOWHERE,
         }
     }

@@ -113,13 +113,13 @@ fn who_comes_and_goes_earns_nothing() {
 fn who_was_quiet_goes_before_who_was_not() {
     let mut ranks = Ranks::new();
     let mut waiting: Vec<_> =
-        (0..30).map(|number| joined(&mut ranks, Priority::Low, number % 3, 1)).collect();
+        (0..60).map(|number| joined(&mut ranks, Priority::Low, number % 3, 1)).collect();
     let first: Vec<u64> = (0..5).map(|_| serve(&mut ranks, &mut waiting)).collect();
     assert_eq!(first, [0, 1, 2, 0, 1]);
-    waiting.push(joined(&mut ranks, Priority::Low, 3, 1));
-    waiting.push(joined(&mut ranks, Priority::Low, 3, 1));
-    let then: Vec<u64> = (0..6).map(|_| serve(&mut ranks, &mut waiting)).collect();
-    assert_eq!(then, [3, 2, 0, 1, 3, 2]);
+    let _: Vec<u64> = (0..8).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    waiting.extend((0..6).map(|_| joined(&mut ranks, Priority::Low, 3, 1)));
+    let then: Vec<u64> = (0..9).map(|_| serve(&mut ranks, &mut waiting)).collect();
+    assert_eq!(then, [3, 3, 3, 3, 1, 2, 0, 3, 1]);
 }
 
 #[test]
@@ -139,30 +139,59 @@ fn who_sends_request_after_request_gains_nothing() {
                 waiting.push(joined(&mut ranks, Priority::Low, 9, 1));
             }
         }
-        assert!(own <= turns / (others + 1) + 1, "{own} turns beside {others} others");
+        assert!(own <= turns / (others + 1) + 4, "{own} turns beside {others} others");
     }
+}
+
+/// A limit of a thousand a second, a hundred clients of which each asks for eight, and one whose
+/// requests always wait: the hundred wait hardly longer than they would without it.
+#[test]
+fn a_greedy_client_hardly_delays_polite_ones() {
+    let (random, mut ranks) = (Random::seeded(1), Ranks::new());
+    let (mut places, mut waits) = (VecDeque::new(), Vec::new());
+    for _ in 0..100 {
+        places.push_back((1000, 0, ranks.join(rank(Priority::Low, 1000, 1), NOW)));
+    }
+    for turn in 0..30_000_u64 {
+        for client in 0..100 {
+            if random.below(125) == 0 {
+                places.push_back((client, turn, ranks.join(rank(Priority::Low, client, 1), NOW)));
+            }
+        }
+        let next = places.iter().position(|(.., place)| ranks.is_next(place)).unwrap();
+        let (client, since, place) = places.remove(next).unwrap();
+        ranks.serve(place, NOW);
+        if client == 1000 {
+            places.push_back((1000, turn, ranks.join(rank(Priority::Low, 1000, 1), NOW)));
+        } else {
+            waits.push(turn - since);
+        }
+    }
+    waits.sort_unstable();
+    let p99 = waits[waits.len() * 99 / 100];
+    assert!(p99 <= 12, "a hundredth waits for {p99} turns");
 }
 
 #[test]
 fn a_flood_of_new_clients_does_not_starve_those_who_wait() {
     for others in [1, 5, 63, 200] {
         let mut ranks = Ranks::new();
-        let (mut waiting, mut fresh) = (Vec::new(), 1000);
-        let mut seen = vec![0; usize::try_from(others).unwrap()];
-        for number in 0..9 * others {
+        let (mut waiting, bound) = (Vec::new(), others + others.max(64));
+        for number in 0..20 * others {
             waiting.push(joined(&mut ranks, Priority::Low, number % others, 1));
         }
-        for turn in 0..3 * (others + others.max(64)) {
-            fresh += 1;
-            waiting.push(joined(&mut ranks, Priority::Low, fresh, 1));
-            let client = serve(&mut ranks, &mut waiting);
-            if let Some(last) = usize::try_from(client).ok().and_then(|index| seen.get_mut(index)) {
-                assert!(turn - *last <= others + others.max(64), "{others}: {}", turn - *last);
-                *last = turn;
+        let mut seen = vec![(0, 0); usize::try_from(others).unwrap()];
+        for turn in 0..20 * others + 4 * bound {
+            waiting.push(joined(&mut ranks, Priority::Low, 1000 + turn, 1));
+            let client = usize::try_from(serve(&mut ranks, &mut waiting)).unwrap();
+            if let Some((turns, last)) = seen.get_mut(client) {
+                // The first four are of those who were quiet.
+                let waited = turn - *last;
+                assert!(*turns <= 4 || waited <= bound, "{waited} turns of {others} clients");
+                (*turns, *last) = (*turns + 1, turn);
             }
         }
-        let bound = others + others.max(64);
-        assert!(seen.iter().all(|last| 3 * bound - last <= bound), "{others}: {seen:?}");
+        assert!(seen.iter().all(|(turns, _)| *turns > 6), "it proves nothing: {seen:?}");
     }
 }
 
@@ -357,49 +386,82 @@ fn who_has_left_keeps_nothing_of_its_waker() {
     let _ = ranks.leave(stays);
 }
 
-/// The clients of a class in the order of their turns, each with its requests.
+/// The clients of a class in the order of their turns.
 #[derive(Default, Clone)]
 struct Rounds {
-    fresh: VecDeque<(u64, VecDeque<u64>)>,
-    round: VecDeque<(u64, VecDeque<u64>)>,
+    fresh: VecDeque<Client>,
+    round: VecDeque<Client>,
     first_turns: usize,
 }
 
+#[derive(Clone)]
+struct Client {
+    name: u64,
+    requests: VecDeque<u64>,
+    saved: u8,
+}
+
+impl Client {
+    fn waits(&self) -> bool {
+        !self.requests.is_empty()
+    }
+}
+
 impl Rounds {
-    fn join(&mut self, client: u64, id: u64) {
-        match self.fresh.iter_mut().chain(&mut self.round).find(|(known, _)| *known == client) {
-            Some((_, requests)) => requests.push_back(id),
-            None => self.fresh.push_back((client, [id].into())),
+    fn join(&mut self, name: u64, id: u64) {
+        let is_it = |client: &Client| client.name == name;
+        if let Some(client) = self.fresh.iter_mut().find(|client| is_it(client)) {
+            return client.requests.push_back(id);
         }
+        let returns = |client: &Client| is_it(client) && (client.waits() || client.saved == 0);
+        if let Some(client) = self.round.iter_mut().find(|client| returns(client)) {
+            return client.requests.push_back(id);
+        }
+        let known = self.round.iter().position(is_it).and_then(|at| self.round.remove(at));
+        let saved = known.map_or(4, |client| client.saved);
+        self.fresh.push_back(Client { name, requests: [id].into(), saved });
+        self.tidy();
     }
 
     fn serve(&mut self) -> Option<u64> {
-        let waiting = self.round.iter().filter(|(_, requests)| !requests.is_empty()).count();
+        let waiting = self.round.iter().filter(|client| client.waits()).count();
         let may_be_first = waiting == 0 || self.first_turns < (64 / waiting).max(1);
         let is_first = may_be_first && !self.fresh.is_empty();
         let from = if is_first { &mut self.fresh } else { &mut self.round };
-        let (client, mut requests) = from.pop_front()?;
-        let served = requests.pop_front();
-        self.round.push_back((client, requests));
+        let mut client = from.pop_front()?;
+        let served = client.requests.pop_front();
+        client.saved -= u8::from(is_first);
         self.first_turns = if is_first { self.first_turns + 1 } else { 0 };
+        let stays = is_first && client.saved > 0 && client.waits();
+        let to = if stays { &mut self.fresh } else { &mut self.round };
+        to.push_back(client);
         self.tidy();
         served
     }
 
     fn leave(&mut self, gone: u64) {
-        for (_, requests) in self.fresh.iter_mut().chain(&mut self.round) {
-            requests.retain(|id| *id != gone);
+        for client in self.fresh.iter_mut().chain(&mut self.round) {
+            client.requests.retain(|id| *id != gone);
         }
-        self.fresh.retain(|(_, requests)| !requests.is_empty());
+        while let Some(at) = self.fresh.iter().position(|client| !client.waits()) {
+            let client = self.fresh.remove(at).unwrap();
+            if client.saved < 4 {
+                self.round.push_back(client);
+            }
+        }
         self.tidy();
     }
 
-    /// Who has nobody waiting and is reached is forgotten, and all when nobody waits.
+    /// Who is reached and has nobody waiting saves a turn, and is forgotten with four; all are when
+    /// nobody waits.
     fn tidy(&mut self) {
-        while self.round.front().is_some_and(|(_, requests)| requests.is_empty()) {
-            self.round.pop_front();
+        while let Some(mut client) = self.round.pop_front_if(|client| !client.waits()) {
+            client.saved += 1;
+            if client.saved < 4 {
+                self.round.push_back(client);
+            }
         }
-        if self.fresh.is_empty() && self.round.is_empty() {
+        if !self.fresh.iter().chain(&self.round).any(Client::waits) {
             *self = Self::default();
         }
     }
