@@ -12,4 +12,5 @@ mod mock;
 mod per_key;
 mod rate_limit;
 mod retry;
+mod throttle;
 mod timeout;

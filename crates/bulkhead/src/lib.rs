@@ -136,6 +136,7 @@ mod standing;
 mod statistics;
 #[cfg(test)]
 mod tests;
+pub mod throttle;
 mod wait;
 mod waiting;
 

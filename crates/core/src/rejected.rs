@@ -35,6 +35,10 @@ pub enum Reason {
     NotReady,
     /// More requests have come than may come in this time.
     RateLimited,
+    /// The server refuses so much that some is not even sent.
+    Throttled,
+    /// The machine has too much to do for a request of this priority.
+    Overloaded,
 }
 
 impl Reason {
@@ -54,7 +58,25 @@ impl Reason {
             Self::WaitTooLong => "wait_too_long",
             Self::NotReady => "not_ready",
             Self::RateLimited => "rate_limited",
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
         }
+    }
+
+    /// Whether it says that there is too much to do, and not that something is broken or late.
+    #[must_use]
+    pub const fn is_overload(self) -> bool {
+        matches!(
+            self,
+            Self::BulkheadFull
+                | Self::QueueFull
+                | Self::QueueTimeout
+                | Self::WaitTooLong
+                | Self::NotReady
+                | Self::RateLimited
+                | Self::Throttled
+                | Self::Overloaded
+        )
     }
 
     const fn fact(self) -> &'static str {
@@ -71,6 +93,8 @@ impl Reason {
             Self::WaitTooLong => "the request would have to wait too long",
             Self::NotReady => "the service has not been ready for too long",
             Self::RateLimited => "more requests have come than may come in this time",
+            Self::Throttled => "the server refuses too much of what it is sent",
+            Self::Overloaded => "the machine has too much to do for this priority",
         }
     }
 }
