@@ -1,4 +1,4 @@
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tower_ballast_core::{Enforcement, Event};
 
@@ -140,7 +140,7 @@ impl BulkheadHandle {
     /// Waits until nobody is in flight or waiting. It has no end of its own: bound it by a
     /// timeout. Without [`close`](Self::close) newcomers can make it last.
     pub async fn drained(&self) {
-        poll_fn(|cx| self.0.gate.poll_idle(cx.waker())).await;
+        self.0.gate.idle().await;
     }
 
     /// What it does, and what it has refused since it was made.

@@ -1,15 +1,16 @@
 //! A limit on how many are inside at one time, with a line before it.
 
 mod answers;
+mod idle;
 mod resize;
 
-use std::{
-    mem,
-    sync::PoisonError,
-    task::{Poll, Waker},
-};
+use std::{sync::PoisonError, task::Waker};
 
-pub use self::answers::{Joined, Look};
+use self::idle::Watchers;
+pub use self::{
+    answers::{Joined, Look},
+    idle::Idle,
+};
 use crate::{
     clock::Nanos,
     ranks::{Place, Rank, Ranks},
@@ -70,14 +71,14 @@ pub struct Gate {
 #[derive(Debug)]
 struct Locked {
     ranks: Ranks,
-    watchers: Vec<Waker>,
+    watchers: Watchers,
 }
 
 impl Gate {
     /// A gate that lets so many in.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        let locked = Locked { ranks: Ranks::new(), watchers: Vec::new() };
+        let locked = Locked { ranks: Ranks::new(), watchers: Watchers::default() };
         Self { word: AtomicU64::new(u64::from(limit) << 32), locked: Mutex::new(locked) }
     }
 
@@ -165,7 +166,9 @@ impl Gate {
         let idle = self.take_watchers(&mut locked);
         drop(locked);
         wake(next);
-        idle.into_iter().for_each(Waker::wake);
+        for (_, watcher) in idle {
+            watcher.wake();
+        }
     }
 
     /// Refuses newcomers from now on; who waits is still let in.
@@ -207,21 +210,9 @@ impl Gate {
         with(&mut self.lock().ranks)
     }
 
-    /// Whether nobody is inside or waits; if somebody is, `waker` is woken when that changes.
-    pub fn poll_idle(&self, waker: &Waker) -> Poll<()> {
-        let mut locked = self.lock();
-        // Set before looking, so that who goes out after the look sees it.
-        let word = self.word.fetch_or(WATCHED, AcqRel);
-        if inside(word) == 0 && locked.ranks.is_empty() {
-            if locked.watchers.is_empty() {
-                self.word.fetch_and(!WATCHED, AcqRel);
-            }
-            return Poll::Ready(());
-        }
-        if !locked.watchers.iter().any(|known| known.will_wake(waker)) {
-            locked.watchers.push(waker.clone());
-        }
-        Poll::Pending
+    /// Waits until nobody is inside or waits. Dropped before, it leaves nothing behind.
+    pub const fn idle(&self) -> Idle<'_> {
+        Idle { gate: self, number: None }
     }
 
     /// Wakes whoever has something new to see.
@@ -232,7 +223,9 @@ impl Gate {
         let idle = self.take_watchers(&mut locked);
         drop(locked);
         wake(next);
-        idle.into_iter().for_each(Waker::wake);
+        for (_, watcher) in idle {
+            watcher.wake();
+        }
     }
 
     /// Goes in past those who wait; only for the next of them.
@@ -245,14 +238,6 @@ impl Gate {
     fn next_waker(&self, locked: &mut Locked) -> Option<Waker> {
         self.unqueue_if_empty(locked);
         if has_room(self.word.load(Acquire)) { locked.ranks.next_waker() } else { None }
-    }
-
-    fn take_watchers(&self, locked: &mut Locked) -> Vec<Waker> {
-        if locked.watchers.is_empty() || !locked.ranks.is_empty() || self.inside() > 0 {
-            return Vec::new();
-        }
-        self.word.fetch_and(!WATCHED, AcqRel);
-        mem::take(&mut locked.watchers)
     }
 
     fn unqueue_if_empty(&self, locked: &Locked) {
@@ -292,11 +277,13 @@ const fn inside(word: u64) -> u32 {
 mod tests {
     use std::{
         collections::VecDeque,
+        future::Future,
+        pin::pin,
         sync::{
             Arc,
             atomic::{AtomicBool, Ordering::SeqCst},
         },
-        task::Wake,
+        task::{Context, Wake},
     };
 
     use proptest::prelude::*;
@@ -325,10 +312,10 @@ mod tests {
         gate.close();
         assert!(matches!(join(&gate, 9), Joined::Closed) && gate.is_closed());
         gate.exit();
-        assert!(gate.poll_idle(Waker::noop()).is_pending());
+        assert!(!is_idle(&gate));
         assert_eq!(look(&gate, &mut place), Look::Entered);
         gate.exit();
-        assert!(gate.poll_idle(Waker::noop()).is_ready() && !gate.try_enter());
+        assert!(is_idle(&gate) && !gate.try_enter());
         gate.open();
         assert!(gate.try_enter());
     }
@@ -399,7 +386,7 @@ mod tests {
                     }
                 }
                 let idle = inside == 0 && line.is_empty();
-                prop_assert_eq!(gate.poll_idle(Waker::noop()).is_ready(), idle);
+                prop_assert_eq!(is_idle(&gate), idle);
                 prop_assert_eq!((gate.inside(), gate.limit()), (inside, limit));
                 prop_assert_eq!(gate.waiting() as usize, line.len());
             }
@@ -447,12 +434,32 @@ mod tests {
         assert_eq!(look(&gate, &mut second), Look::Entered);
     }
 
+    #[test]
+    fn who_waits_no_longer_for_the_end_keeps_nothing_in_memory() {
+        let gate = Gate::new(1);
+        assert!(gate.try_enter());
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let (waker, mut stays) = (Waker::from(Arc::clone(&woken)), pin!(gate.idle()));
+        let cx = &mut Context::from_waker(&waker);
+        assert!(stays.as_mut().poll(cx).is_pending());
+        for _ in 0..100 {
+            assert!(pin!(gate.idle()).poll(cx).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&woken), 3, "that of this test, its waker, and who stays");
+        gate.exit();
+        assert!(woken.0.load(SeqCst) && stays.poll(cx).is_ready());
+    }
+
     struct Woken(AtomicBool);
 
     impl Wake for Woken {
         fn wake(self: Arc<Self>) {
             self.0.store(true, SeqCst);
         }
+    }
+
+    fn is_idle(gate: &Gate) -> bool {
+        pin!(gate.idle()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     fn join(gate: &Gate, most: u32) -> Joined {

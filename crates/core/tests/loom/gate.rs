@@ -124,7 +124,7 @@ fn the_last_to_go_is_heard_by_who_drains() {
         let waits = Visit::begin(&gate);
         let first = thread::spawn(move || drop(holder));
         let second = thread::spawn(move || drop(waits));
-        block_on(std::future::poll_fn(|cx| gate.poll_idle(cx.waker())));
+        block_on(gate.idle());
         first.join().unwrap();
         second.join().unwrap();
         assert_idle(&gate);
