@@ -13,8 +13,13 @@ use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast::{
     Guard, PerKeyLayer,
-    bulkhead::adaptive::{
-        AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas,
+    bulkhead::{
+        adaptive::{
+            AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas,
+        },
+        shed::{ShedLayer, Thresholds},
+        system::SystemLoad,
+        throttle::ThrottleLayer,
     },
     circuit_breaker::WindowOf,
     core::{Key, clock},
@@ -169,6 +174,38 @@ fn a_limit_that_finds_itself_allocates_nothing() {
     assert_eq!(of(Vegas::new().initial(1)), 0);
     assert_eq!(of(Gradient2::new().initial(1)), 0);
     assert_eq!(of(BandwidthDelay::new().initial(1)), 0);
+}
+
+#[test]
+fn a_throttle_allocates_nothing_and_its_refusal_one_box() {
+    assert_eq!(happy(&ThrottleLayer::new()), 0);
+    let refusing =
+        || ThrottleLayer::new().fewest_requests(count::<1>()).most_refused(Ratio::ONE).name("a");
+    // With nothing accepted one in a thousand is let through; seed 1 refuses the next one.
+    let layer = refusing().seed(1).classify(|_: Result<&(), &BoxError>| Verdict::throttled());
+    on_paused_time(async {
+        let mut service = layer.layer(Inner(()));
+        for _ in 0..1000 {
+            let _ = poll_to_end(&mut service, ());
+        }
+        assert_one_small_box(of_one(&mut service, ()));
+    });
+}
+
+#[test]
+fn shedding_allocates_nothing_and_its_refusal_one_box() {
+    assert_eq!(happy(&ShedLayer::new(&SystemLoad::new())), 0);
+    let load = SystemLoad::new();
+    let all = Thresholds::default().high(Ratio::ZERO).medium(Ratio::ZERO);
+    let layer = ShedLayer::new(&load).thresholds(all.low(Ratio::ZERO).batch(Ratio::ZERO)).name("a");
+    on_paused_time(async {
+        let mut service = layer.layer(Inner(()));
+        for _ in 0..4 {
+            load.set(Ratio::ONE);
+            let _ = poll_to_end(&mut service, ());
+        }
+        assert_one_small_box(of_one(&mut service, ()));
+    });
 }
 
 #[test]

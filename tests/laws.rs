@@ -12,5 +12,6 @@ mod mock;
 mod per_key;
 mod rate_limit;
 mod retry;
+mod shed;
 mod throttle;
 mod timeout;

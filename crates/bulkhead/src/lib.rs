@@ -132,8 +132,10 @@ mod modes;
 mod permit;
 mod service;
 mod shared;
+pub mod shed;
 mod standing;
 mod statistics;
+pub mod system;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
