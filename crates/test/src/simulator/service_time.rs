@@ -26,6 +26,7 @@ enum Shape {
     Exponential,
     Lognormal { sigma: f64 },
     Bimodal { share: f64, factor: f64 },
+    Pareto { alpha: f64 },
 }
 
 impl ServiceTime {
@@ -57,6 +58,15 @@ impl ServiceTime {
         Self { mean, shape: Shape::Bimodal { share, factor } }
     }
 
+    /// Pareto distributed around its mean: the smaller `alpha` is, the more of the work is in a few
+    /// calls, and below 2 the deviation is infinite. What is not above 1 has no mean, and is taken
+    /// for no scatter at all.
+    #[must_use]
+    pub const fn pareto(mean: Duration, alpha: f64) -> Self {
+        let alpha = if alpha > 1.0 { alpha } else { f64::INFINITY };
+        Self { mean: mean.as_secs_f64(), shape: Shape::Pareto { alpha } }
+    }
+
     /// The mean. So many workers divided by it are the calls per second that they can serve.
     #[must_use]
     pub fn mean(&self) -> Duration {
@@ -79,6 +89,10 @@ impl ServiceTime {
             Shape::Bimodal { share, factor } => {
                 let usual = self.mean / (1.0 - share + share * factor);
                 if random.unit() < share { usual * factor } else { usual }
+            }
+            Shape::Pareto { alpha } => {
+                let least = self.mean * (1.0 - 1.0 / alpha);
+                least * (exponential(random) / alpha).exp()
             }
         }
     }
@@ -123,12 +137,27 @@ mod tests {
             (ServiceTime::exponential(MEAN), 1.0, 1.0),
             (ServiceTime::lognormal(MEAN, 0.5), 1.0, jitter),
             (bimodal, 1.19, 19.0 * (0.01_f64 * 0.99).sqrt()),
+            // The deviation of a Pareto is its mean divided by the root of alpha (alpha - 2).
+            (ServiceTime::pareto(MEAN, 8.0), 1.0, 1.0 / 48_f64.sqrt()),
+            (ServiceTime::pareto(MEAN, f64::NAN), 1.0, 0.0),
         ] {
             let found = drawn(times);
             assert_near(found.0, mean);
             assert_near(found.1, deviation);
         }
         assert_eq!(bimodal.mean(), Duration::from_micros(23_800));
+    }
+
+    #[test]
+    fn a_heavy_tail_is_as_heavy_as_its_formula_says() {
+        let (random, times) = (Random::seeded(3), ServiceTime::pareto(MEAN, 1.5));
+        let drawn: Vec<f64> =
+            (0..DRAWS).map(|_| times.seconds(&random) / MEAN.as_secs_f64()).collect();
+        for times in [0.5, 2.0, 8.0_f64] {
+            let longer = drawn.iter().filter(|time| **time > times).count();
+            let share = f64::from(u32::try_from(longer).unwrap()) / f64::from(DRAWS);
+            assert_near(share / (times * 3.0).powf(-1.5), 1.0);
+        }
     }
 
     #[test]
