@@ -8,10 +8,13 @@
 #![allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 
 mod backoff_herd;
+mod capacity;
 mod drawing;
 mod fairness;
 mod figures;
 mod half_open;
+mod limiters;
+mod limits;
 mod page;
 mod peers;
 mod priority;

@@ -33,6 +33,12 @@ impl Drawing {
         &self.title
     }
 
+    /// What stands at the top, as a share. Default: all.
+    pub(super) fn most(mut self, most: f64) -> Self {
+        self.most = most;
+        self
+    }
+
     pub(super) fn trouble(mut self, from: f64, to: f64) -> Self {
         self.trouble = Some((from, to));
         self
@@ -64,7 +70,7 @@ impl fmt::Display for Drawing {
         let Axis { first, last, step } = self.axis();
         let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BELOW);
         let x = |value: f64| LEFT + (value - first) / (last - first) * (right - LEFT);
-        let y = |value: f64| bottom - value / self.most * (bottom - ABOVE);
+        let y = |value: f64| bottom - value.min(self.most) / self.most * (bottom - ABOVE);
         writeln!(
             f,
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">"#

@@ -39,14 +39,16 @@ impl Mix {
     /// In the order of [`Priority::ALL`].
     const fn shares(self) -> [f64; 4] {
         match self {
-            Self::Usual => [0.05, 0.25, 0.40, 0.30],
+            Self::Usual => SHARES,
             Self::Equal => [0.25; 4],
         }
     }
 }
 
+/// What each class asks for usually.
+pub(super) const SHARES: [f64; 4] = [0.05, 0.25, 0.40, 0.30];
 /// How long each class waits.
-const DEADLINES: [Duration; 4] = [millis(250), millis(500), millis(1_000), seconds(5)];
+pub(super) const DEADLINES: [Duration; 4] = [millis(250), millis(500), millis(1_000), seconds(5)];
 /// What a class gets in any case.
 const FLOORS: [f64; 4] = [0.0, 0.10, 0.04, 0.01];
 
@@ -148,7 +150,7 @@ fn server(arm: Arm, backend: Backend) -> BoxCloneService<Call, (), BoxError> {
 
 /// Calls by class, of one client.
 #[derive(Debug, Clone, Copy)]
-struct ByClass;
+pub(super) struct ByClass;
 
 impl tower_ballast::Facts<Call> for ByClass {
     fn priority(&self, call: &Call) -> Option<Priority> {
