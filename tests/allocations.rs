@@ -14,9 +14,7 @@ use tower::{Layer, Service};
 use tower_ballast::{
     Guard, PerKeyLayer,
     bulkhead::{
-        adaptive::{
-            AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas,
-        },
+        adaptive::{AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas},
         shed::{ShedLayer, Thresholds},
         system::SystemLoad,
         throttle::ThrottleLayer,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tower::Layer;
 use tower_ballast::{
     bulkhead::{
-        Bulkhead, ControlledDelay, Queue,
+        Bulkhead, ControlledDelay, Partitions, Queue,
         adaptive::{
             Adaptive, AdaptiveLayer, Aimd, BandwidthDelay, ClientWindow, Gradient2, Limiter, Vegas,
         },
@@ -44,6 +44,29 @@ laws! {
         .controlled_delay(ControlledDelay::new().target(Duration::MAX)),
     readiness: optimistic,
     counts: |layer: &BulkheadLayer<_, _>| (layer.handle().in_flight(), layer.handle().waiting()),
+}
+
+fn parity() -> Partitions<fn(&u32) -> &str> {
+    let parity: fn(&u32) -> &str = |number| if number % 2 == 0 { "even" } else { "odd" };
+    Partitions::new(parity).share("even", Ratio::percent::<70>())
+}
+
+laws! {
+    mod partitioned;
+    layer: || BulkheadLayer::new(1000).partitions(parity()),
+    readiness: pass_through,
+    trip: Trip::InFlight(1000),
+    counts: |layer: &BulkheadLayer<_, _, _, _>| layer.handle().in_flight(),
+}
+
+laws! {
+    mod partitioned_queues;
+    layer: || BulkheadLayer::new(1)
+        .queue(10_000)
+        .longest_wait(Duration::MAX)
+        .partitions(parity()),
+    readiness: optimistic,
+    counts: |layer: &BulkheadLayer<_, _, _, _>| (layer.handle().in_flight(), layer.handle().waiting()),
 }
 
 laws! {

@@ -35,18 +35,18 @@ impl BulkheadHandle {
     }
 
     /// Changes how many may be in flight. Those that are go on; if it was raised, those that wait
-    /// follow.
+    /// follow. The limit of a [partition](Self::partition) changes by itself, and not by this.
     pub fn set_limit(&self, limit: u32) {
-        self.0.gate.resize(limit);
+        self.0.resize(limit);
         self.0.tell_settings("limit");
     }
 
     pub(crate) fn resize(&self, limit: u32) {
-        self.0.gate.resize(limit);
+        self.0.resize(limit);
     }
 
     pub(crate) fn resize_from(&self, from: u32, limit: u32) -> bool {
-        self.0.gate.resize_from(from, limit)
+        self.0.resize_from(from, limit)
     }
 
     pub(crate) fn tell<'a>(&'a self, event: impl FnOnce() -> Event<'a>) {
@@ -65,13 +65,13 @@ impl BulkheadHandle {
     /// be more than the limit.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.0.gate.inside()
+        self.0.each().map(|shared| shared.gate.inside()).sum()
     }
 
     /// How many wait for their turn.
     #[must_use]
     pub fn waiting(&self) -> u32 {
-        self.0.gate.waiting()
+        self.0.each().map(|shared| shared.gate.waiting()).sum()
     }
 
     /// How many may wait.
@@ -82,26 +82,26 @@ impl BulkheadHandle {
 
     /// Changes how many may wait. Changes nothing for a layer without a queue.
     pub fn set_queue(&self, most: u32) {
-        self.0.set_most_waiting(most);
+        self.0.set(|shared| shared.set_most_waiting(most));
         self.0.tell_settings("queue");
     }
 
     /// How long those that come from now on may wait.
     pub fn set_longest_wait(&self, longest: Duration) {
-        self.0.set_longest_wait(longest);
+        self.0.set(|shared| shared.set_longest_wait(longest));
         self.0.tell_settings("longest_wait");
     }
 
     /// Changes how the delay in the queue is controlled; `None` leaves it alone.
     pub fn set_controlled_delay(&self, control: Option<ControlledDelay>) {
-        self.0.control_delay(control);
+        self.0.set(|shared| shared.control_delay(control));
         self.0.tell_settings("controlled_delay");
     }
 
     /// How long the inner service may be not ready before callers of a layer with a queue are
     /// refused.
     pub fn set_not_ready_for(&self, longest: Duration) {
-        self.0.set_not_ready_for(longest);
+        self.0.set(|shared| shared.set_not_ready_for(longest));
         self.0.tell_settings("not_ready_for");
     }
 
@@ -113,7 +113,7 @@ impl BulkheadHandle {
 
     /// Changes whether refusals are carried out.
     pub fn set_enforcement(&self, enforcement: Enforcement) {
-        self.0.enforcement.set(enforcement);
+        self.0.set(|shared| shared.enforcement.set(enforcement));
         self.0.tell_settings("enforcement");
     }
 
@@ -121,13 +121,13 @@ impl BulkheadHandle {
     ///
     /// [`BulkheadFull`]: tower_ballast_core::Reason::BulkheadFull
     pub fn close(&self) {
-        self.0.gate.close();
+        self.0.set(|shared| shared.gate.close());
         self.0.tell_settings("closed");
     }
 
     /// Admits newcomers again.
     pub fn open(&self) {
-        self.0.gate.open();
+        self.0.set(|shared| shared.gate.open());
         self.0.tell_settings("opened");
     }
 
@@ -140,7 +140,19 @@ impl BulkheadHandle {
     /// Waits until nobody is in flight or waiting. It has no end of its own: bound it by a
     /// timeout. Without [`close`](Self::close) newcomers can make it last.
     pub async fn drained(&self) {
-        self.0.gate.idle().await;
+        // Of several the first may have got some while another was waited for.
+        while self.in_flight() + self.waiting() > 0 {
+            for shared in self.0.each() {
+                shared.gate.idle().await;
+            }
+        }
+    }
+
+    /// A handle of the [partition](crate::Partitions) with this name. Its limit is what it has at
+    /// present, borrowed permits included.
+    #[must_use]
+    pub fn partition(&self, name: &str) -> Option<Self> {
+        self.0.division()?.part(name).cloned().map(Self)
     }
 
     /// What it does, and what it has refused since it was made.
@@ -150,7 +162,11 @@ impl BulkheadHandle {
             limit: self.limit(),
             in_flight: self.in_flight(),
             waiting: self.waiting(),
-            ..self.0.refusals.read()
+            ..self
+                .0
+                .each()
+                .map(|shared| shared.refusals.read())
+                .fold(Statistics::default(), Statistics::plus)
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     controlled_delay::ControlledDelay,
     handle::BulkheadHandle,
     modes::{Queue, Refuse},
+    partitions::{Partitions, Undivided},
     service::Bulkhead,
     shared::Shared,
 };
@@ -27,10 +28,11 @@ use crate::{
 /// assert_eq!(layer.handle().limit(), 30);
 /// ```
 #[derive(Debug)]
-pub struct BulkheadLayer<F = (), M = Refuse, H = UntilResponse> {
+pub struct BulkheadLayer<F = (), M = Refuse, H = UntilResponse, P = Undivided> {
     shared: Arc<Shared>,
     facts: F,
     hold: H,
+    parts: P,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -39,39 +41,50 @@ impl BulkheadLayer {
     #[must_use]
     pub fn new(limit: u32) -> Self {
         let shared = Arc::new(Shared::new(limit));
-        Self { shared, facts: (), hold: UntilResponse, mode: PhantomData }
+        Self { shared, facts: (), hold: UntilResponse, parts: Undivided, mode: PhantomData }
     }
 }
 
-impl<F, M, H> BulkheadLayer<F, M, H> {
+impl<F, M, H, P> BulkheadLayer<F, M, H, P> {
     /// How many may run at once, in place of the number it was made with.
     #[must_use]
     pub fn limit(self, limit: u32) -> Self {
-        self.shared.gate.resize(limit);
+        self.shared.resize(limit);
         self
     }
 
     /// Lets up to `most` callers wait for their turn, each at most
     /// [`longest_wait`](BulkheadLayer::longest_wait). The inner service must then be `Clone`.
     #[must_use]
-    pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue, H> {
-        self.shared.set_most_waiting(most);
-        let Self { shared, facts, hold, .. } = self;
-        BulkheadLayer { shared, facts, hold, mode: PhantomData }
+    pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue, H, P> {
+        self.shared.set(|shared| shared.set_most_waiting(most));
+        let Self { shared, facts, hold, parts, .. } = self;
+        BulkheadLayer { shared, facts, hold, parts, mode: PhantomData }
     }
 
     /// What may be known of a request: the deadline at which its wait ends. Default: nothing.
     #[must_use]
-    pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M, H> {
-        BulkheadLayer { shared: self.shared, facts, hold: self.hold, mode: PhantomData }
+    pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M, H, P> {
+        let Self { shared, hold, parts, .. } = self;
+        BulkheadLayer { shared, facts, hold, parts, mode: PhantomData }
     }
 
     /// How long a response holds its permit. Default: [`UntilResponse`], that is, it goes back when
     /// the response is there. `UntilBodyEnds` of `tower-ballast-http` holds it for as long as
     /// an HTTP body is sent.
     #[must_use]
-    pub fn hold<I>(self, hold: I) -> BulkheadLayer<F, M, I> {
-        BulkheadLayer { shared: self.shared, facts: self.facts, hold, mode: PhantomData }
+    pub fn hold<I>(self, hold: I) -> BulkheadLayer<F, M, I, P> {
+        let Self { shared, facts, parts, .. } = self;
+        BulkheadLayer { shared, facts, hold, parts, mode: PhantomData }
+    }
+
+    /// Divides the limit, so that each kind of request has a share of its own. Default: the limit is for
+    /// all. The first division stays.
+    #[must_use]
+    pub fn partitions<C>(self, partitions: Partitions<C>) -> BulkheadLayer<F, M, H, Partitions<C>> {
+        self.shared.divide(partitions.shares());
+        let Self { shared, facts, hold, .. } = self;
+        BulkheadLayer { shared, facts, hold, parts: partitions, mode: PhantomData }
     }
 
     /// What it is called in errors and events. Default: `bulkhead`. The first name stays.
@@ -85,7 +98,7 @@ impl<F, M, H> BulkheadLayer<F, M, H> {
     /// through instead is not counted among those in flight.
     #[must_use]
     pub fn enforcement(self, enforcement: Enforcement) -> Self {
-        self.shared.enforcement.set(enforcement);
+        self.shared.set(|shared| shared.enforcement.set(enforcement));
         self
     }
 
@@ -93,7 +106,7 @@ impl<F, M, H> BulkheadLayer<F, M, H> {
     /// [`Enforcement::Percent`].
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
-        self.shared.random.reseed(seed);
+        self.shared.set(|shared| shared.random.reseed(seed));
         self
     }
 
@@ -124,9 +137,7 @@ impl<F, M, H> BulkheadLayer<F, M, H> {
     /// are alike.
     #[must_use]
     pub fn fork(mut self) -> Self {
-        let mut fork = self.shared.separate();
-        fork.reporter = self.shared.reporter.fork();
-        self.shared = Arc::new(fork);
+        self.shared = Arc::new(self.shared.fork());
         self
     }
 
@@ -137,12 +148,12 @@ impl<F, M, H> BulkheadLayer<F, M, H> {
     }
 }
 
-impl<F, H> BulkheadLayer<F, Queue, H> {
+impl<F, H, P> BulkheadLayer<F, Queue, H, P> {
     /// How long a caller may wait for its turn. Default: 1 second. [`Duration::MAX`] waits until
     /// the deadline, or for ever.
     #[must_use]
     pub fn longest_wait(self, longest: Duration) -> Self {
-        self.shared.set_longest_wait(longest);
+        self.shared.set(|shared| shared.set_longest_wait(longest));
         self
     }
 
@@ -152,14 +163,14 @@ impl<F, H> BulkheadLayer<F, Queue, H> {
     /// is foreseen as if the oldest were the first.
     #[must_use]
     pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
-        self.shared.gate.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+        self.shared.set(|shared| shared.set_newest_first(class, newest_first));
         self
     }
 
     /// Lets nobody wait for long once the queue no longer drains. Default: not.
     #[must_use]
     pub fn controlled_delay(self, control: ControlledDelay) -> Self {
-        self.shared.control_delay(Some(control));
+        self.shared.set(|shared| shared.control_delay(Some(control)));
         self
     }
 
@@ -167,23 +178,23 @@ impl<F, H> BulkheadLayer<F, Queue, H> {
     /// for it. Default: [`Duration::MAX`], any time.
     #[must_use]
     pub fn not_ready_for(self, longest: Duration) -> Self {
-        self.shared.set_not_ready_for(longest);
+        self.shared.set(|shared| shared.set_not_ready_for(longest));
         self
     }
 }
 
-impl<F: Clone, M, H: Clone> Clone for BulkheadLayer<F, M, H> {
+impl<F: Clone, M, H: Clone, P: Clone> Clone for BulkheadLayer<F, M, H, P> {
     fn clone(&self) -> Self {
-        let (facts, hold) = (self.facts.clone(), self.hold.clone());
-        Self { shared: Arc::clone(&self.shared), facts, hold, mode: PhantomData }
+        let (facts, hold, parts) = (self.facts.clone(), self.hold.clone(), self.parts.clone());
+        Self { shared: Arc::clone(&self.shared), facts, hold, parts, mode: PhantomData }
     }
 }
 
-impl<S, F: Clone, M, H: Clone> Layer<S> for BulkheadLayer<F, M, H> {
-    type Service = Bulkhead<S, F, M, H>;
+impl<S, F: Clone, M, H: Clone, P: Clone> Layer<S> for BulkheadLayer<F, M, H, P> {
+    type Service = Bulkhead<S, F, M, H, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let shared = Arc::clone(&self.shared);
-        Bulkhead::new(inner, shared, self.facts.clone(), self.hold.clone())
+        let (facts, hold, parts) = (self.facts.clone(), self.hold.clone(), self.parts.clone());
+        Bulkhead::new(inner, Arc::clone(&self.shared), facts, hold, parts)
     }
 }

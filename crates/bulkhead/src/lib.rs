@@ -82,6 +82,11 @@
 //! # let _ = layer;
 //! ```
 //!
+//! # A share for each kind
+//!
+//! One limit for all is taken by whoever comes first. [`Partitions`] give each kind of request a
+//! share that it has whenever it wants it, and lend to the others what it does not use.
+//!
 //! # When the queue stands
 //!
 //! A queue that always has somebody in it absorbs no bursts any more; it only makes all wait. A
@@ -115,7 +120,8 @@
 //!
 //! Two atomic operations and a count of owners for a request that is admitted at once; no clock is
 //! read, no lock taken, nothing allocated. A refusal is one box of at most 64 bytes. One that waits
-//! takes the lock twice or more, reads the clock, and has a slot of the queue, 56 bytes.
+//! takes the lock twice or more, reads the clock, and has a slot of the queue, 56 bytes. With partitions
+//! whoever leaves takes a lock too while somebody wants more than it has.
 //!
 //! A clone of tower's `concurrency_limit` below that has become ready holds a place there until it is
 //! called or dropped; this layer drops what it does not call.
@@ -124,11 +130,14 @@
 //! [Reason]: tower_ballast_core::Reason
 
 pub mod adaptive;
+mod balance;
 mod controlled_delay;
+mod division;
 mod future;
 mod handle;
 mod layer;
 mod modes;
+mod partitions;
 mod permit;
 mod service;
 mod shared;
@@ -151,6 +160,7 @@ pub use self::{
     handle::BulkheadHandle,
     layer::BulkheadLayer,
     modes::{Queue, Refuse},
+    partitions::{Divide, Partitions, Undivided},
     permit::Permit,
     service::Bulkhead,
     statistics::Statistics,

@@ -19,6 +19,14 @@ impl Permit {
         shared.gate.try_enter().then(|| Self(Arc::clone(shared)))
     }
 
+    /// One that another part lends, if this is a part.
+    #[cold]
+    pub(crate) fn try_borrow(shared: &Arc<Shared>) -> Option<Self> {
+        shared.part.as_ref()?;
+        shared.borrow();
+        Self::try_new(shared)
+    }
+
     /// For a caller that has been let in already.
     pub(crate) fn entered(shared: Arc<Shared>) -> Self {
         Self(shared)
@@ -43,5 +51,8 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         self.0.gate.exit();
+        if let Some(part) = &self.0.part {
+            part.left(self.0.may_wait());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
             AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed},
@@ -12,13 +12,14 @@ use std::{
 };
 
 use tower_ballast_core::{
-    BoxError, EnforcementCell, Event, EventKind, Random, Reason, Reporter,
+    BoxError, EnforcementCell, Event, EventKind, Name, Priority, Random, Ratio, Reason, Reporter,
     clock::{self, Nanos},
     gate::Gate,
 };
 
 use crate::{
     controlled_delay::{ControlledDelay, Delays},
+    division::{Division, Part},
     statistics::Refusals,
 };
 
@@ -38,8 +39,12 @@ pub(crate) struct Shared {
     unready_at: AtomicU64,
     pub(crate) refusals: Refusals,
     pub(crate) enforcement: EnforcementCell,
-    pub(crate) reporter: Reporter,
+    pub(crate) reporter: Arc<Reporter>,
     pub(crate) random: Random,
+    /// What it is divided into. Its own gate then only keeps the limit.
+    division: OnceLock<Division>,
+    /// Its place, when it is a part of another.
+    pub(crate) part: Option<Part>,
 }
 
 impl Shared {
@@ -54,8 +59,10 @@ impl Shared {
             unready_at: AtomicU64::new(READY),
             refusals: Refusals::default(),
             enforcement: EnforcementCell::default(),
-            reporter: Reporter::new("bulkhead"),
+            reporter: Arc::new(Reporter::new("bulkhead")),
             random: Random::new(),
+            division: OnceLock::new(),
+            part: None,
         }
     }
 
@@ -67,7 +74,88 @@ impl Shared {
         separate.enforcement.set(self.enforcement.get());
         separate.control_delay(self.delays().control());
         self.gate.with_ranks(|own| separate.gate.with_ranks(|ranks| ranks.rank_as(own)));
+        if let Some(division) = self.division() {
+            separate.divide(division.shares());
+        }
         separate
+    }
+
+    pub(crate) fn fork(&self) -> Self {
+        let reporter = Arc::new(self.reporter.fork());
+        let fork = Self { reporter, division: OnceLock::new(), ..self.separate() };
+        if let Some(division) = self.division() {
+            fork.divide(division.shares());
+        }
+        fork
+    }
+
+    pub(crate) fn set_newest_first(&self, class: Priority, newest_first: bool) {
+        self.gate.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+    }
+
+    pub(crate) fn part_of(&self, limit: u32, part: Part) -> Self {
+        let reporter = Arc::clone(&self.reporter);
+        let settings = self.separate();
+        settings.gate.resize(limit);
+        Self { reporter, part: Some(part), ..settings }
+    }
+
+    pub(crate) fn divide(&self, shares: &[(Name, Ratio)]) {
+        self.division.get_or_init(|| Division::new(self, shares));
+    }
+
+    pub(crate) fn division(&self) -> Option<&Division> {
+        self.division.get()
+    }
+
+    /// The part with this number.
+    pub(crate) fn at(self: &Arc<Self>, part: usize) -> &Arc<Self> {
+        self.division().map_or(self, |division| &division.parts[part])
+    }
+
+    /// Those that let requests in: its parts, or else itself.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
+        let parts = self.division().map_or(&[][..], |division| &division.parts);
+        let whole = parts.is_empty().then_some(self);
+        parts.iter().map(|part| &**part).chain(whole)
+    }
+
+    /// Sets itself and its parts alike.
+    pub(crate) fn set(&self, set: impl Fn(&Self)) {
+        set(self);
+        self.each().for_each(set);
+    }
+
+    /// Changes the limit; that of a part is not its own to change.
+    pub(crate) fn resize(&self, limit: u32) {
+        if self.part.is_some() {
+            return;
+        }
+        self.gate.resize(limit);
+        if let Some(division) = self.division() {
+            division.exchange.set_total(limit, self.may_wait());
+        }
+    }
+
+    /// The same, if the limit is still `from`.
+    pub(crate) fn resize_from(&self, from: u32, limit: u32) -> bool {
+        let is_changed = self.gate.resize_from(from, limit);
+        if let Some(division) = self.division().filter(|_| is_changed) {
+            division.exchange.set_total(limit, self.may_wait());
+        }
+        is_changed
+    }
+
+    /// Somebody is not let in: perhaps another part has room to lend.
+    #[cold]
+    pub(crate) fn borrow(&self) {
+        if let Some(part) = &self.part {
+            part.ask(self.may_wait());
+        }
+    }
+
+    pub(crate) fn may_wait(&self) -> bool {
+        self.most_waiting() > 0
     }
 
     pub(crate) fn delays(&self) -> MutexGuard<'_, Delays> {
@@ -127,6 +215,12 @@ impl Shared {
         let first = self.unready_since.compare_exchange(READY, now.as_nanos(), AcqRel, Acquire);
         let since = first.err().map_or(now, Nanos::from_nanos);
         Some(since + patience)
+    }
+
+    /// Notes that the inner service was found not ready, and says whether it has been so for longer
+    /// than callers have patience with it.
+    pub(crate) fn is_unready_for_too_long(&self) -> bool {
+        self.found_unready().is_some_and(|until| clock::now() >= until)
     }
 
     /// Refuses, unless a refusal is only to be reported.

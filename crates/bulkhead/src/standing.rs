@@ -17,11 +17,12 @@ use tower_ballast_core::{
 
 use crate::{permit::Permit, shared::Shared};
 
-/// What becomes of a call that may wait.
+/// What becomes of a call that is not refused.
 pub(crate) enum Entry {
     Go(Permit),
+    /// Without a permit.
+    Free,
     Stand(Standing),
-    Refused(Reason),
 }
 
 /// A place in the queue; dropping it leaves the queue.
@@ -35,17 +36,22 @@ pub(crate) struct Standing {
     due: Nanos,
 }
 
-/// Lets a call stand in the queue as long as it may, or go after all.
+/// Lets a call stand in the queue as long as it may, or go after all; or says why not.
 #[cold]
-pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>) -> Entry {
+pub(crate) fn join(
+    shared: &Arc<Shared>,
+    rank: Rank,
+    deadline: Option<Deadline>,
+) -> Result<Entry, Reason> {
     let now = clock::now();
     if deadline.is_some_and(|deadline| deadline.is_passed(now)) {
-        return Entry::Refused(Reason::DeadlinePassed);
+        return Err(Reason::DeadlinePassed);
     }
     // Without enforcement nobody waits: the question is only whether there is room.
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
     let due = deadline.map_or(Nanos::MAX, Deadline::moment);
     let patience = shared.longest_wait().min(due.since(now) / 2);
+    shared.borrow();
     let (mut evicted, mut late, mut refusal) = (None, Vec::new(), Reason::QueueFull);
     let mut longest = shared.longest_wait();
     let joined = shared.gate.join(rank, now, |ranks| {
@@ -59,14 +65,17 @@ pub(crate) fn join(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>)
     });
     late.into_iter().chain(evicted).for_each(Waker::wake);
     match joined {
-        Joined::Entered => Entry::Go(Permit::entered(Arc::clone(shared))),
+        Joined::Entered => Ok(Entry::Go(Permit::entered(Arc::clone(shared)))),
         Joined::Waits(place) => {
+            if let Some(part) = &shared.part {
+                part.queued();
+            }
             let (shared, place, class) = (Arc::clone(shared), Some(place), rank.class);
             let until = (now + longest).min(due);
-            Entry::Stand(Standing { shared, place, class, joined: now, until, due })
+            Ok(Entry::Stand(Standing { shared, place, class, joined: now, until, due }))
         }
-        Joined::Full => Entry::Refused(refusal),
-        Joined::Closed => Entry::Refused(Reason::BulkheadFull),
+        Joined::Full => Err(refusal),
+        Joined::Closed => Err(Reason::BulkheadFull),
     }
 }
 

@@ -30,6 +30,22 @@ pub struct Statistics {
     pub holds_expired: u64,
 }
 
+impl Statistics {
+    /// The refusals of both.
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            full: self.full + other.full,
+            queue_full: self.queue_full + other.queue_full,
+            queue_timeout: self.queue_timeout + other.queue_timeout,
+            wait_too_long: self.wait_too_long + other.wait_too_long,
+            deadline_passed: self.deadline_passed + other.deadline_passed,
+            not_ready: self.not_ready + other.not_ready,
+            holds_expired: self.holds_expired + other.holds_expired,
+            ..self
+        }
+    }
+}
+
 /// The counts behind it; written only where something is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {

@@ -3,24 +3,26 @@
 
 use std::task::{Context, Poll};
 
-use tower_ballast_core::{BoxError, Facts, Hold, Readiness, Reason, clock, ranks::Rank};
+use tower_ballast_core::{BoxError, Facts, Hold, Readiness, Reason, ranks::Rank};
 use tower_service::Service;
 
 use crate::{
     future::ResponseFuture,
     modes::Queue,
+    partitions::Divide,
     permit::Permit,
     service::Bulkhead,
     standing::{self, Entry},
     waiting::{Slow, WaitingFuture},
 };
 
-impl<S, F, H, R> Service<R> for Bulkhead<S, F, Queue, H>
+impl<S, F, H, P, R> Service<R> for Bulkhead<S, F, Queue, H, P>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
     F: Facts<R>,
     H: Hold<S::Response, Permit> + Clone,
+    P: Divide<R>,
 {
     type Response = H::Response;
     type Error = BoxError;
@@ -31,78 +33,95 @@ where
         Poll::Ready(Ok(()))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
+        if matches!(self.readiness, Readiness::Ready) {
+            let shared = self.shared(&request);
+            if !shared.enforcement.is_off()
+                && let Some(permit) = Permit::try_new(shared)
+            {
+                shared.found_ready();
+                self.readiness = Readiness::Unknown;
+                let response = self.inner.call(request);
+                return ResponseFuture::calling(response, Some(permit), self.hold.clone()).into();
+            }
+        }
+        self.call_slowly(request)
+    }
+}
+
+impl<S, F, H, P> Bulkhead<S, F, Queue, H, P> {
+    /// When not all is there at once: the service, and a permit.
+    #[cold]
+    #[inline(never)]
+    fn call_slowly<R>(&mut self, request: R) -> WaitingFuture<S, S::Future, R, H>
+    where
+        S: Service<R> + Clone,
+        S::Error: Into<BoxError>,
+        F: Facts<R>,
+        H: Clone,
+        P: Divide<R>,
+    {
         let readiness = match self.readiness.take() {
             Readiness::Failed(error) => return WaitingFuture::failed(error),
             readiness => readiness,
         };
-        if matches!(readiness, Readiness::Ready) {
-            self.shared.found_ready();
-        }
-        let mut permit = None;
-        if !self.shared.enforcement.is_off() {
-            if let Some(refused) = self.refuse_unready(&readiness) {
-                return refused;
+        let is_ready = matches!(readiness, Readiness::Ready);
+        let permit = match self.enter(&request, &readiness) {
+            Ok(Entry::Go(permit)) => Some(permit),
+            Ok(Entry::Free) => None,
+            Ok(Entry::Stand(standing)) => {
+                return WaitingFuture::standing(self.slow(request, &readiness), standing);
             }
-            let entry = match Permit::try_new(&self.shared) {
-                Some(permit) => Entry::Go(permit),
-                None => self.join(&request),
-            };
-            match entry {
-                Entry::Go(granted) => permit = Some(granted),
-                Entry::Stand(standing) => {
-                    let deadline = self.facts.deadline(&request);
-                    let inner = readiness.let_go(&mut self.inner);
-                    let slow = Slow::new(inner, request, deadline, self.hold.clone());
-                    return WaitingFuture::standing(slow, standing);
-                }
-                Entry::Refused(reason) => {
-                    if let Some(rejected) = self.shared.reject(reason) {
-                        // What was readied for this call is let go.
-                        let _ = readiness.let_go(&mut self.inner);
-                        return ResponseFuture::rejected(rejected).into();
-                    }
-                }
+            Err(rejected) => {
+                // What was readied for this call is let go.
+                let _ = readiness.let_go(&mut self.inner);
+                return WaitingFuture::failed(rejected);
             }
+        };
+        if is_ready {
+            let response = self.inner.call(request);
+            return ResponseFuture::calling(response, permit, self.hold.clone()).into();
         }
-        if matches!(readiness, Readiness::Ready) {
-            let hold = self.hold.clone();
-            return ResponseFuture::calling(self.inner.call(request), permit, hold).into();
-        }
-        let deadline = self.facts.deadline(&request);
-        let inner = readiness.let_go(&mut self.inner);
-        let slow = Slow::new(inner, request, deadline, self.hold.clone());
-        WaitingFuture::readying(slow, permit)
+        WaitingFuture::readying(self.slow(request, &readiness), permit)
     }
-}
 
-impl<S: Clone, F, H> Bulkhead<S, F, Queue, H> {
-    #[cold]
-    fn join<R>(&self, request: &R) -> Entry
+    /// A permit, a place in the queue, or the error of who gets neither.
+    fn enter<R>(&self, request: &R, readiness: &Readiness) -> Result<Entry, BoxError>
     where
         F: Facts<R>,
+        P: Divide<R>,
     {
+        let shared = self.shared(request);
+        if matches!(readiness, Readiness::Ready) {
+            shared.found_ready();
+        }
+        if shared.enforcement.is_off() {
+            return Ok(Entry::Free);
+        }
+        if matches!(readiness, Readiness::Polled) && shared.is_unready_for_too_long() {
+            return shared.reject(Reason::NotReady).map_or(Ok(Entry::Free), Err);
+        }
+        if let Some(permit) = Permit::try_new(shared) {
+            return Ok(Entry::Go(permit));
+        }
         let rank = Rank {
             class: self.facts.priority(request).unwrap_or_default(),
             client: self.facts.key(request),
             cost: 1,
         };
-        standing::join(&self.shared, rank, self.facts.deadline(request))
+        let joined = standing::join(shared, rank, self.facts.deadline(request));
+        joined.or_else(|reason| shared.reject(reason).map_or(Ok(Entry::Free), Err))
     }
 
-    /// Refuses when the inner service has not been ready for too long. That it was asked just
-    /// before is what finds it ready again.
-    fn refuse_unready<C, R>(&mut self, readiness: &Readiness) -> Option<WaitingFuture<S, C, R, H>> {
-        if !matches!(readiness, Readiness::Polled) {
-            return None;
-        }
-        let until = self.shared.found_unready()?;
-        if clock::now() < until {
-            return None;
-        }
-        let rejected = self.shared.reject(Reason::NotReady)?;
-        let _ = readiness.let_go(&mut self.inner);
-        Some(ResponseFuture::rejected(rejected).into())
+    fn slow<R>(&mut self, request: R, readiness: &Readiness) -> Slow<S, R, H>
+    where
+        S: Clone,
+        F: Facts<R>,
+        H: Clone,
+    {
+        let deadline = self.facts.deadline(&request);
+        Slow::new(readiness.let_go(&mut self.inner), request, deadline, self.hold.clone())
     }
 }

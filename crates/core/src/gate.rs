@@ -2,7 +2,7 @@
 
 mod answers;
 mod idle;
-mod resize;
+mod limit;
 
 use std::{sync::PoisonError, task::Waker};
 

@@ -21,8 +21,8 @@ impl AdaptiveLayer {
     /// Has the limiter set the bulkhead's limit, from now on. From a limit that is set by hand it
     /// goes on, but for one of 0: that stays.
     #[must_use]
-    pub fn new<F, M, H>(
-        bulkhead: &BulkheadLayer<F, M, H>,
+    pub fn new<F, M, H, P>(
+        bulkhead: &BulkheadLayer<F, M, H, P>,
         limiter: impl Limiter + 'static,
     ) -> Self {
         let sampled = Arc::new(Sampled::new(bulkhead.handle(), Box::new(limiter)));
