@@ -16,9 +16,9 @@ use tower_ballast_core::{Key, clock::Nanos, flights::Failure};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_ballast_cache::{CacheLayer, Stored, store::{Capacity, Quick}};
+/// use tower_ballast_cache::{CacheLayer, Stored, store::{Capacity, S3Fifo}};
 ///
-/// let store = Quick::<u64, Stored<String>>::with_largest(Capacity::mebibytes(64), 8_000_000);
+/// let store = S3Fifo::<u64, Stored<String>>::new(Capacity::mebibytes(256));
 /// let layer = CacheLayer::new(Duration::from_secs(60), |id: &u64| Some(*id)).store(store);
 /// # let _ = layer;
 /// ```

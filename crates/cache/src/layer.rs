@@ -59,7 +59,7 @@ where
         self
     }
 
-    /// Where answers are kept. The first store stays. Default: [`Quick`](crate::store::Quick).
+    /// Where answers are kept. The first store stays. Default: [`S3Fifo`](crate::store::S3Fifo).
     #[must_use]
     pub fn store(self, store: impl Store<K, Stored<V>> + 'static) -> Self {
         self.shared.set_store(Box::new(store));

@@ -75,7 +75,7 @@
 //! |---|---|
 //! | capacity | 10 000 entries, see [`Capacity`](store::Capacity) |
 //! | size of an answer | the size of both types, without what they point to; say more by [`size`](CacheLayer::size) |
-//! | store | [`Quick`](store::Quick), see [`store`] for the others |
+//! | store | [`S3Fifo`](store::S3Fifo), see [`store`] for the others |
 //! | spread of lifetimes | 10 % |
 //! | stale while revalidating, stale if error, negative, idle, early | off |
 //! | longest wait for another one's call | 10 seconds |

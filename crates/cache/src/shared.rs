@@ -18,7 +18,7 @@ use crate::{
     epochs::{Epoch, Epochs},
     settings::Settings,
     statistics::{Counts, Statistics},
-    store::{Capacity, Quick, Store},
+    store::{Capacity, S3Fifo, Store},
     tier::{Second, Tiered},
 };
 
@@ -112,14 +112,14 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn store(&self) -> &dyn Store<K, Stored<V>> {
-        &**self.store.get_or_init(|| Box::new(Quick::new(CAPACITY)))
+        &**self.store.get_or_init(|| Box::new(S3Fifo::new(CAPACITY)))
     }
 
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         let mut fresh = false;
         let store = self.store.get_or_init(|| {
             fresh = true;
-            Box::new(Quick::new(capacity))
+            Box::new(S3Fifo::new(capacity))
         });
         if !fresh {
             store.resize(capacity);

@@ -26,7 +26,7 @@ const PART_ENTRIES: u64 = 256;
 /// What the index and the memory of what was let go take for an entry at most, beside its place.
 const INDEX: usize = 20;
 
-/// A store that keeps what is used again, and lets go of what was wanted once (S3-FIFO).
+/// A store that keeps what is used again, and lets go of what was wanted once (S3-FIFO). The default.
 ///
 /// A newcomer has to be used before its turn comes to go, or to come back soon after. Then it belongs to the proven ones,
 /// which are let go only to make room for others of them, the oldest first that was not used of late. So a run over
