@@ -161,8 +161,9 @@ fn the_highest_class_is_served_over_a_limit_that_must_be_found() {
             of.map(|(_, found)| found[phase]).reduce(worst).expect("it was run")
         };
         if *size == Size::Forty {
+            // What the capacity scenario asks of its worst seed.
             for found in [0, 1].map(|phase| of(By::BandwidthDelay, phase)) {
-                assert!(found.high >= 0.995 && found.goodput >= 0.98, "{found:?}");
+                assert!(found.high >= 0.995 && found.goodput >= 0.95, "{found:?}");
             }
             let (by, _) = limits[1];
             assert!(of(by, 0).high < 0.9, "a limit that is too low shows: {:?}", of(by, 0));
