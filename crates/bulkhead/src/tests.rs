@@ -116,6 +116,36 @@ fn the_newest_goes_first_where_it_is_asked_for_also_in_a_separate_layer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_is_never_ready_is_waited_for_without_end_where_there_is_no_deadline() {
+    #[derive(Clone)]
+    struct Never;
+    impl Service<u32> for Never {
+        type Response = u32;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<u32, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Pending
+        }
+
+        fn call(&mut self, _: u32) -> Self::Future {
+            unreachable!("it was never ready")
+        }
+    }
+    let layer = BulkheadLayer::new(1).queue(1).longest_wait(Duration::MAX);
+    let (mut first, mut second) = (start(over(&layer, Never)), start(over(&layer, Never)));
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(1_000_000)).await;
+        assert!(poll(first.as_mut().unwrap()).is_pending());
+        assert!(poll(second.as_mut().unwrap()).is_pending());
+    }
+    assert_eq!((layer.handle().in_flight(), layer.handle().waiting()), (1, 1));
+    drop(first);
+    assert!(poll(second.as_mut().unwrap()).is_pending());
+    assert_eq!((layer.handle().in_flight(), layer.handle().waiting()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_ends_after_the_longest_wait_or_at_the_deadline() {
     for (deadline, wanted, after) in [
         (Duration::MAX, Reason::QueueTimeout, 500),

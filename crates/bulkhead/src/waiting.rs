@@ -86,62 +86,81 @@ where
 {
     type Output = Result<H::Response, BoxError>;
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                StateProj::Standing { slow, standing, timer } => {
-                    match ready!(standing.poll_turn(timer, cx)) {
-                        Ok(permit) => {
-                            let slow = slow.take().expect("kept until the caller's turn");
-                            State::readying(slow, Some(permit))
-                        }
-                        Err(reason) => {
-                            if let Some(rejected) = standing.shared().reject(reason) {
-                                State::Failed { error: Some(rejected) }
-                            } else {
-                                let slow = slow.take().expect("kept until the caller's turn");
-                                State::readying(slow, None)
-                            }
-                        }
-                    }
-                }
-                StateProj::Readying { slow, permit, patience } => {
-                    let waiting = slow.as_mut().expect("kept until the service is ready");
-                    match waiting.inner.poll_ready(cx) {
-                        Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
-                        Poll::Ready(Ok(())) => {
-                            if let Some(permit) = permit {
-                                permit.shared().found_ready();
-                            }
-                            let Some(Slow { mut inner, request, hold, .. }) = slow.take() else {
-                                continue;
-                            };
-                            let permit = permit.take();
-                            let response =
-                                ResponseFuture::calling(inner.call(request), permit, hold);
-                            State::Calling { response }
-                        }
-                        Poll::Pending => {
-                            let Some(held) = &*permit else { return Poll::Pending };
-                            let reason = ready!(patience.poll_end(held, waiting.deadline, cx));
-                            held.shared().found_unready();
-                            let Some(rejected) = held.shared().reject(reason) else {
-                                *permit = None;
-                                return Poll::Pending;
-                            };
-                            State::Failed { error: Some(rejected) }
-                        }
-                    }
-                }
-                StateProj::Calling { response } => return response.poll(cx),
-                StateProj::Failed { error } => {
-                    let error = error.take().expect("a future is not polled after it is ready");
-                    return Poll::Ready(Err(error));
-                }
-            };
-            state.set(next);
+        match state.as_mut().project() {
+            StateProj::Calling { response } => response.poll(cx),
+            _ => poll_slowly(state, cx),
         }
+    }
+}
+
+/// Until the service is called, and then that as well.
+#[cold]
+#[inline(never)]
+fn poll_slowly<S, R, H>(
+    mut state: Pin<&mut State<S, S::Future, R, H>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<H::Response, BoxError>>
+where
+    S: Service<R>,
+    S::Error: Into<BoxError>,
+    H: Hold<S::Response, Permit>,
+{
+    loop {
+        let next = match state.as_mut().project() {
+            StateProj::Standing { slow, standing, timer } => {
+                match ready!(standing.poll_turn(timer, cx)) {
+                    Ok(permit) => {
+                        let slow = slow.take().expect("kept until the caller's turn");
+                        State::readying(slow, Some(permit))
+                    }
+                    Err(reason) => {
+                        if let Some(rejected) = standing.shared().reject(reason) {
+                            State::Failed { error: Some(rejected) }
+                        } else {
+                            let slow = slow.take().expect("kept until the caller's turn");
+                            State::readying(slow, None)
+                        }
+                    }
+                }
+            }
+            StateProj::Readying { slow, permit, patience } => {
+                let waiting = slow.as_mut().expect("kept until the service is ready");
+                match waiting.inner.poll_ready(cx) {
+                    Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
+                    Poll::Ready(Ok(())) => {
+                        if let Some(permit) = permit {
+                            permit.shared().found_ready();
+                        }
+                        let Some(Slow { mut inner, request, hold, .. }) = slow.take() else {
+                            continue;
+                        };
+                        let permit = permit.take();
+                        let response = ResponseFuture::calling(inner.call(request), permit, hold);
+                        State::Calling { response }
+                    }
+                    Poll::Pending => {
+                        let Some(held) = &*permit else { return Poll::Pending };
+                        let reason = ready!(patience.poll_end(held, waiting.deadline, cx));
+                        held.shared().found_unready();
+                        let Some(rejected) = held.shared().reject(reason) else {
+                            *permit = None;
+                            return Poll::Pending;
+                        };
+                        State::Failed { error: Some(rejected) }
+                    }
+                }
+            }
+            StateProj::Calling { response } => return response.poll(cx),
+            StateProj::Failed { error } => {
+                let error = error.take().expect("a future is not polled after it is ready");
+                return Poll::Ready(Err(error));
+            }
+        };
+        state.set(next);
     }
 }
 
