@@ -5,7 +5,7 @@
 //! ```
 //!
 //! ```text
-//!   caller --> listener --> respond --> proxy --> timeout --> client --> upstream
+//!   caller --> listener --> respond --> proxy --> cache --> timeout --> client --> upstream
 //! ```
 
 use std::process::ExitCode;
@@ -50,12 +50,17 @@ async fn main() -> ExitCode {
 }
 
 /// Serves until interrupted.
-async fn run(Serve { listen, upstream, .. }: Serve) -> Result<(), String> {
+async fn run(Serve { listen, upstream, cache }: Serve) -> Result<(), String> {
     let listener = Listener::bind(listen).await;
     let listener = listener.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let interruption = interruption();
     println!("listening on http://{}, asking http://{upstream}", listener.address());
-    let drained = listener.serve(stack::passing(Proxy::new(upstream)), interruption).await;
+    let proxy = Proxy::new(upstream);
+    let front = match cache {
+        Some(cache) => stack::caching(proxy, cache),
+        None => stack::passing(proxy),
+    };
+    let drained = listener.serve(front, interruption).await;
     println!("{}", if drained { "drained" } else { "stopped; some requests took too long" });
     Ok(())
 }

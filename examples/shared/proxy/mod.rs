@@ -38,6 +38,7 @@ struct Route {
     pseudonym: String,
     body_limit: u64,
     trusted: Vec<IpAddr>,
+    is_discreet: bool,
 }
 
 impl Proxy {
@@ -53,6 +54,7 @@ impl Proxy {
             pseudonym: format!("ballast-{:08x}", Random::new().next_u64() >> 32),
             body_limit: 10 * 1024 * 1024,
             trusted: Vec::new(),
+            is_discreet: false,
         }))
     }
 
@@ -64,6 +66,12 @@ impl Proxy {
     /// Peers whose `X-Forwarded-*` fields are passed on. Default: none.
     pub(crate) fn trusted(self, peers: impl IntoIterator<Item = IpAddr>) -> Self {
         self.with(|route| route.trusted = peers.into_iter().collect())
+    }
+
+    /// Says nothing of the caller in `Forwarded`, and passes nothing on that says so. For a cache:
+    /// what is kept for all must not depend on who asked first, and by which name.
+    pub(crate) fn discreet(self) -> Self {
+        self.with(|route| route.is_discreet = true)
     }
 
     /// Its name in `Via`.

@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{CONTENT_LENGTH, HOST, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE},
+    header::{CONTENT_LENGTH, FORWARDED, HOST, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
@@ -44,7 +44,11 @@ pub(super) fn outbound(
     fields::strip_hop_by_hop(headers);
     forget_claims(route, headers, peer);
     fields::append_via(headers, parts.version, &route.pseudonym);
-    fields::append_forwarded(headers, peer, host.as_ref().map(Authority::as_str));
+    if route.is_discreet {
+        headers.remove(FORWARDED);
+    } else {
+        fields::append_forwarded(headers, peer, host.as_ref().map(Authority::as_str));
+    }
     headers.insert(HOST, route.host.clone());
     parts.version = Version::HTTP_11;
     parts.uri = Uri::builder()
