@@ -7,6 +7,7 @@
 
 mod breaker;
 mod bulkhead;
+mod cache;
 mod counting;
 mod harness;
 mod loopback;
@@ -64,6 +65,7 @@ fn cases() -> Vec<Case> {
         breaker::cases(),
         timeout::cases(),
         bulkhead::cases(),
+        cache::cases(),
         metrics::cases(),
         rate_limit::cases(),
         stack::cases(),
