@@ -1,25 +1,24 @@
-use std::{
-    task::{Context, Poll},
-    time::Duration,
-};
+mod service;
+
+use std::time::Duration;
 
 use tower_ballast_bulkhead::{
-    Bulkhead, BulkheadHandle, BulkheadLayer, Queue,
-    adaptive::{Adaptive, AdaptiveLayer, BandwidthDelay, Change, Limiter, Sample},
+    BulkheadHandle, BulkheadLayer, Queue,
+    adaptive::{AdaptiveHandle, AdaptiveLayer, BandwidthDelay, Change, Limiter, Sample},
 };
 use tower_ballast_core::{Event, Observer, SharedObserver};
-use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, Respond, RespondLayer};
-use tower_ballast_metrics::{Metrics, MetricsHandle, MetricsLayer};
-use tower_ballast_timeout::{Timeout, TimeoutHandle, TimeoutLayer};
+use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, RespondLayer};
+use tower_ballast_metrics::{MetricsHandle, MetricsLayer};
+use tower_ballast_timeout::{TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
-use tower_service::Service;
+
+pub use self::service::HttpServerService;
 
 use crate::limits::{TOTAL, WAITING};
 
 type Figures<O> = MetricsLayer<HttpClassify, O>;
 type Shedding = BulkheadLayer<HttpFacts, Queue>;
-type Shed<S> = Bulkhead<Adaptive<S, HttpClassify>, HttpFacts, Queue>;
-type Stack<S, O> = Respond<Metrics<Timeout<Shed<S>, HttpFacts>, HttpClassify, O>>;
+type Finding = AdaptiveLayer<HttpClassify, HttpFacts>;
 
 /// Protects an HTTP or gRPC server: every request gets an answer, and none takes for ever.
 ///
@@ -62,22 +61,25 @@ type Stack<S, O> = Respond<Metrics<Timeout<Shed<S>, HttpFacts>, HttpClassify, O>
 /// # });
 /// ```
 pub fn http_server() -> HttpServer {
-    let bulkhead = BulkheadLayer::new(0).queue(WAITING).facts(HttpFacts::new());
+    let facts = HttpFacts::new();
+    let bulkhead = BulkheadLayer::new(0).queue(WAITING).facts(facts.clone());
     HttpServer {
         respond: RespondLayer::new(),
         metrics: MetricsLayer::new()
             .name("server")
             .classify_with(HttpClassify::new())
             .operation_with(ByMethod),
-        deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(HttpFacts::new()),
-        adaptive: adaptive(&bulkhead, BandwidthDelay::new()),
+        deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(facts.clone()),
+        adaptive: finding(&bulkhead, BandwidthDelay::new(), &facts),
         bulkhead,
+        facts,
         is_fixed: false,
     }
 }
 
-fn adaptive(bulkhead: &Shedding, limiter: impl Limiter + 'static) -> AdaptiveLayer<HttpClassify> {
-    AdaptiveLayer::new(bulkhead, limiter).classify_with(HttpClassify::new())
+fn finding(bulkhead: &Shedding, limiter: impl Limiter + 'static, facts: &HttpFacts) -> Finding {
+    let finding = AdaptiveLayer::new(bulkhead, limiter);
+    finding.classify_with(HttpClassify::new()).facts(facts.clone())
 }
 
 /// The preset that [`http_server`] makes; a layer, still to be tuned.
@@ -88,7 +90,8 @@ pub struct HttpServer<O = ByMethod> {
     metrics: Figures<O>,
     deadline: TimeoutLayer<HttpFacts>,
     bulkhead: Shedding,
-    adaptive: AdaptiveLayer<HttpClassify>,
+    adaptive: Finding,
+    facts: HttpFacts,
     is_fixed: bool,
 }
 
@@ -115,6 +118,7 @@ impl<O> HttpServer<O> {
             deadline: self.deadline,
             bulkhead: self.bulkhead,
             adaptive: self.adaptive,
+            facts: self.facts,
             is_fixed: self.is_fixed,
         }
     }
@@ -137,7 +141,9 @@ impl<O> HttpServer<O> {
     /// ```
     pub fn facts(mut self, facts: HttpFacts) -> Self {
         self.deadline = self.deadline.facts(facts.clone());
-        self.bulkhead = self.bulkhead.facts(facts);
+        self.bulkhead = self.bulkhead.facts(facts.clone());
+        self.adaptive = self.adaptive.facts(facts.clone());
+        self.facts = facts;
         self
     }
 
@@ -161,7 +167,7 @@ impl<O> HttpServer<O> {
     /// assert_eq!(preset.bulkhead_handle().limit(), 50);
     /// ```
     pub fn limiter(mut self, limiter: impl Limiter + 'static) -> Self {
-        self.adaptive = adaptive(&self.bulkhead, limiter);
+        self.adaptive = finding(&self.bulkhead, limiter, &self.facts);
         self.is_fixed = false;
         self
     }
@@ -219,6 +225,13 @@ impl<O> HttpServer<O> {
         self.bulkhead.handle()
     }
 
+    /// A handle to what was found: the limit and its bounds, what the server can do in a second and how long it takes, and how many
+    /// instances an autoscaler should run.
+    #[must_use]
+    pub fn adaptive_handle(&self) -> AdaptiveHandle {
+        self.adaptive.handle()
+    }
+
     /// A handle to change the deadline while requests are served.
     #[must_use]
     pub fn deadline_handle(&self) -> TimeoutHandle {
@@ -258,27 +271,6 @@ impl<S, O: Clone> Layer<S> for HttpServer<O> {
         let shed = self.bulkhead.layer(self.adaptive.layer(inner));
         let deadline = self.deadline.layer(shed);
         HttpServerService(self.respond.layer(self.metrics.layer(deadline)))
-    }
-}
-
-/// A server protected by [`http_server`].
-#[derive(Debug, Clone)]
-pub struct HttpServerService<S, O = ByMethod>(Stack<S, O>);
-
-impl<S, O, R> Service<R> for HttpServerService<S, O>
-where
-    Stack<S, O>: Service<R>,
-{
-    type Response = <Stack<S, O> as Service<R>>::Response;
-    type Error = <Stack<S, O> as Service<R>>::Error;
-    type Future = <Stack<S, O> as Service<R>>::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        self.0.call(request)
     }
 }
 
