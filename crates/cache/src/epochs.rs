@@ -60,6 +60,14 @@ impl Epochs {
         self.keys[self.part(key)].fetch_add(1, SeqCst);
     }
 
+    /// Counts a purge of the key of `epoch`, and gives the count after it if there was no other since then.
+    #[must_use]
+    pub fn purge_since(&self, epoch: Epoch) -> Option<Epoch> {
+        let key = self.keys[epoch.part].fetch_add(1, SeqCst);
+        let is_only = key == epoch.key && self.all.load(SeqCst) == epoch.all;
+        is_only.then_some(Epoch { key: key + 1, ..epoch })
+    }
+
     /// Counts a purge of any keys; to be done before they are removed.
     pub fn purge_all(&self) {
         self.all.fetch_add(1, SeqCst);
@@ -79,6 +87,19 @@ impl Default for Epochs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_purge_of_ones_own_hides_no_other() {
+        let epochs = Epochs::new();
+        let first = epochs.mark(&"key");
+        let second = epochs.purge_since(first).unwrap();
+        assert!(!epochs.is_now(first) && epochs.is_now(second));
+        epochs.purge(&"key");
+        assert_eq!(epochs.purge_since(second), None);
+        let third = epochs.mark(&"key");
+        epochs.purge_all();
+        assert_eq!(epochs.purge_since(third), None);
+    }
 
     #[test]
     fn a_purge_of_few_keys_voids_hardly_any_answer_to_others() {

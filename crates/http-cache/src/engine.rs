@@ -30,7 +30,7 @@ pub use self::{
     freshen::{freshen, is_same},
     keep::{Unkept, keep},
     key::Key,
-    purge::outdated,
+    purge::{is_for_get, outdated},
     rules::{Cookies, Rules},
     status::{Outcome, Status, Ttl},
 };

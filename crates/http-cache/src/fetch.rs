@@ -12,23 +12,23 @@ use tower_service::Service;
 use crate::{
     answer::{Held, Miss, answer, write_status},
     body::CacheBody,
-    engine::{Entry, Forward, Key, Outcome, Status, Times, freshen, is_same, keep, outdated},
+    engine::{Entry, Outcome, Status, Times, freshen, is_same, keep},
     exchange::{Answer, Exchange, Shares},
     fill::{End, Fill, Keep, source},
     identity::Identity,
     progress::Coming,
-    quest::{Head, Quest},
+    quest::Quest,
     resource::Variant,
-    shared::{Shared, now},
+    shared::now,
     statistics::count,
 };
 
 /// What is known when an answer comes.
-struct Fetched {
-    quest: Quest,
-    epoch: Epoch,
-    miss: Miss,
-    times: Times,
+pub(crate) struct Fetched {
+    pub(crate) quest: Quest,
+    pub(crate) epoch: Epoch,
+    pub(crate) miss: Miss,
+    pub(crate) times: Times,
 }
 
 impl<S, B, RB> Exchange<S, B>
@@ -63,35 +63,6 @@ where
             },
         }
     }
-
-    /// Sends a request that has nothing to do with the cache, but perhaps makes what is there void.
-    pub(crate) async fn pass(self) -> Answer<RB, S::Error> {
-        pass(self.service, self.request, self.quest.shared).await
-    }
-}
-
-/// The same for one whose target is not clear.
-pub(crate) async fn pass<S, B, RB>(
-    service: S,
-    request: Request<B>,
-    shared: Arc<Shared>,
-) -> Answer<RB, S::Error>
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-{
-    count(&shared.counts.bypassed);
-    let head = Head::of(&request);
-    let response = Oneshot::new(service, request).await?;
-    for uri in outdated(head.ask(), response.status(), response.headers()) {
-        if let Some(key) = Key::of(&uri, &head.headers) {
-            shared.invalidate(key.as_str());
-        }
-    }
-    let is_read = head.method == Method::GET || head.method == Method::HEAD;
-    let outcome = if is_read { Outcome::Bypass } else { Outcome::Forwarded(Forward::Method) };
-    let mut response = response.map(CacheBody::inner);
-    write_status(&shared, Status::new(outcome), &mut response);
-    Ok(response)
 }
 
 impl Fetched {
@@ -198,7 +169,11 @@ impl Fetched {
     }
 
     /// Keeps the body while it goes to the client.
-    fn fill<RB>(self, entry: Entry, response: Response<RB>) -> (Response<CacheBody<RB>>, Shares)
+    pub(crate) fn fill<RB>(
+        self,
+        entry: Entry,
+        response: Response<RB>,
+    ) -> (Response<CacheBody<RB>>, Shares)
     where
         RB: Body + Send + 'static,
         RB::Error: Into<BoxError>,

@@ -10,6 +10,7 @@ mod future;
 mod handle;
 mod identity;
 mod layer;
+mod pass;
 mod progress;
 mod quest;
 mod resource;

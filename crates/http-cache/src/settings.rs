@@ -81,6 +81,13 @@ impl Settings {
         }
     }
 
+    /// Whether a request has nothing that would be taken out.
+    pub(crate) fn is_keyed(&self, headers: &HeaderMap) -> bool {
+        let mut stripped = headers.clone();
+        self.strip(&mut stripped);
+        stripped.len() == headers.len()
+    }
+
     fn strip_one(&self, headers: &mut HeaderMap, name: &HeaderName) {
         if !self.keyed().contains(name) {
             headers.remove(name);

@@ -164,6 +164,17 @@ impl Shared {
 
     pub(crate) fn invalidate(&self, target: &str) -> bool {
         self.epochs.purge(target);
+        self.let_go_of(target)
+    }
+
+    /// The answer to a request that made what was there void may be kept, unless there was another purge since.
+    pub(crate) fn replace(&self, target: &str, epoch: Epoch) -> Option<Epoch> {
+        let epoch = self.epochs.purge_since(epoch);
+        self.let_go_of(target);
+        epoch
+    }
+
+    fn let_go_of(&self, target: &str) -> bool {
         if self.settings.keyed().is_empty() {
             let identity = Identity::of_target(target);
             self.flights.detach(identity.text());

@@ -3,4 +3,5 @@
 mod answers;
 mod attacks;
 mod origin;
+mod posted;
 mod sharing;

@@ -18,6 +18,16 @@ pub fn outdated(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> Vec<Ur
     std::iter::once(ask.uri.clone()).chain(others).collect()
 }
 
+/// Whether the response to a POST is also the one to a later GET for the same target: `Content-Location` says that it is
+/// (RFC 9110 section 9.3.3).
+#[must_use]
+pub fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(header::CONTENT_LOCATION).iter();
+    let (Some(reference), None) = (named.next(), named.next()) else { return false };
+    let named = reference.to_str().ok().and_then(|reference| resolve(ask.uri, reference));
+    *ask.method == Method::POST && status == StatusCode::OK && named.as_ref() == Some(ask.uri)
+}
+
 /// A reference as a target of the same origin; none when it is of another.
 fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     let reference = reference.split('#').next()?;
