@@ -45,6 +45,15 @@ impl<B> CacheBody<B> {
         Self { state: State::Inner { body } }
     }
 
+    /// The bytes, where they are there as a whole.
+    #[allow(dead_code, reason = "only reqwest's bodies are made of it")]
+    pub(crate) fn into_whole(self) -> Result<Bytes, Self> {
+        match self.state {
+            State::Whole { bytes } => Ok(bytes),
+            state => Err(Self { state }),
+        }
+    }
+
     /// Reads on until it is known whether it is kept, for nobody's sake.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.state {

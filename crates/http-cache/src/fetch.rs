@@ -23,6 +23,10 @@ use crate::{
     statistics::count,
 };
 
+/// Marks an answer that came from another place than the one that was asked, and is not kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Elsewhere;
+
 /// What is known when an answer comes.
 pub(crate) struct Fetched {
     pub(crate) quest: Quest,
@@ -85,6 +89,10 @@ impl Fetched {
         if self.quest.head.method == Method::HEAD {
             self.compare(status, response.headers());
             return (self.passed(response, None), Shares::Alone);
+        }
+        if response.extensions().get::<Elsewhere>().is_some() {
+            self.go_alone();
+            return (self.passed(response, Some("redirected")), Shares::Alone);
         }
         match keep(&self.quest.rules, self.quest.ask(), (status, response.headers()), self.times) {
             Ok(entry) => self.fill(entry, response),

@@ -1,4 +1,101 @@
-//! An HTTP cache as a Tower layer.
+//! An HTTP cache as a Tower layer: for a proxy, for a server's own answers, or for a client.
+//!
+//! ```text
+//!   request ──► target ──► kept and fresh ───────────────────────────► answer, 304, a range of it
+//!                 │
+//!                 ├──► kept and stale ──► asked about: 304 ──────────► the same answer, fresh again
+//!                 │
+//!                 └──► not kept ──► one call for all who ask ──┬─────► answer, while it streams
+//!                                                              └─────► kept when its body is whole
+//! ```
+//!
+//! What may be kept, for how long, and what it may be served for is said by the responses and requests themselves, by the rules
+//! of RFC 9111. [`Rules`](engine::Rules) adds what the RFC leaves to whoever runs the cache. The rules are plain functions in [`engine`]; the layer
+//! around them holds what is kept, shares calls, and streams.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Empty, Full};
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//! use tower_ballast_core::BoxError;
+//! use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let cache = HttpCacheLayer::new(Rules::shared());
+//! let handle = cache.handle();
+//! let mut service = ServiceBuilder::new().layer(cache).service_fn(|_: Request<Empty<Bytes>>| async {
+//!     let answer = Response::builder().header("cache-control", "max-age=60");
+//!     Ok::<_, BoxError>(answer.body(Full::new(Bytes::from("hello")))?)
+//! });
+//!
+//! for expected in ["http-cache; fwd=uri-miss; stored", "http-cache; hit; ttl=60"] {
+//!     let request = Request::get("http://example.com/").body(Empty::new())?;
+//!     let response = service.ready().await?.call(request).await?;
+//!     assert_eq!(response.headers()["cache-status"], expected);
+//!     assert_eq!(response.into_body().collect().await?.to_bytes(), "hello");
+//! }
+//! assert!(handle.invalidate(&"http://example.com/".parse()?));
+//! # Ok::<_, BoxError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Who gets what
+//!
+//! An answer is found by the scheme, authority, path and query of the request, and by the fields that its `Vary` names. A request whose
+//! target is not clear (several `Host` fields, one that contradicts the target, user information) has nothing to do with the cache, nor has a GET with
+//! a body. Fields by which services are known to choose what they say, and which are in no key, are taken out of what is sent on
+//! ([`unkeyed`](HttpCacheLayer::unkeyed)); whatever a trusted proxy writes there, make it part of the [key](HttpCacheLayer::keyed).
+//!
+//! [`Rules::shared`](engine::Rules::shared) is for a cache that many use. [`Rules::private`](engine::Rules::private) is for one user; where several use
+//! such a cache, what tells them apart has to be keyed.
+//!
+//! # One call
+//!
+//! Those who ask for the same at the same time share one call, if there is nothing in their requests that is meant for them alone: credentials,
+//! a range, conditions, directives. The call is no one's: when the one who began it goes away, another one goes on with it. When it fails, one of
+//! those who wait makes it again; when that fails too, that one has the error and the others a 502. Whoever comes while the body is still on its way reads along
+//! if its length is known, or waits for its end. An answer that turns out to be for one alone releases all who wait, and for a minute nobody waits
+//! for an answer to the same target. Whoever has waited for [`longest_wait`](HttpCacheLayer::longest_wait) asks anew.
+//!
+//! The cache looks before it asks whether the service is ready: what is there is served while the service is down, full, or behind an open
+//! circuit. A stale answer stands in for an error, and is served while one call beside it renews it, as far as the response or the rules
+//! allow it. That call is the cache's own and says nothing that was meant for one client.
+//!
+//! # Bodies
+//!
+//! A body goes to its client as it comes, and is kept when it has ended as it should: whole, and as long as it said. It is kept up to
+//! [`largest`](HttpCacheLayer::largest), and all bodies that are on their way have their bound as well ([`coming`](HttpCacheLayer::coming)); what is too large goes through.
+//! A slow client holds up nobody else, and makes nobody wait for memory. Trailers are handed on and not kept.
+//!
+//! # Purges
+//!
+//! [`HttpCacheHandle`] lets go of answers by URI, prefix, [tag](HttpCacheLayer::tags), or all at once. A purge holds also for what is on its way: those
+//! who wait for it get it, who comes after the purge does not, and it is not kept. A method that changes something makes void what is kept for its
+//! target.
+//!
+//! # Defaults
+//!
+//! | setting | default |
+//! |---|---|
+//! | capacity | 64 MiB, see [`Capacity`](tower_ballast_cache::store::Capacity) |
+//! | largest body that is kept | 8 MiB |
+//! | all bodies on their way | 64 MiB |
+//! | longest wait for another one's call | 10 seconds |
+//! | stale answers, heuristics, cookies, targeted fields | see [`Rules`](engine::Rules) |
+//!
+//! # Events and cost
+//!
+//! [`FellBack`](tower_ballast_core::EventKind::FellBack) with the reason `stale` tells of stale answers in the place of failures,
+//! [`SettingsChanged`](tower_ballast_core::EventKind::SettingsChanged) of changes by hand. Each answer tells of itself in `Cache-Status`. What is counted is in
+//! [`Statistics`].
+//!
+//! A hit allocates for its key and for the map of its fields, and nothing for its body, which is shared. A miss costs besides a copy of the request's fields, and the body, which is copied
+//! into memory of its own unless it comes in large pieces; for a moment at its end a body in pieces takes twice its size.
+//!
+//! # Features
+//!
+//! `reqwest` adds `ReqwestCacheLayer`, for clients of reqwest.
 
 mod answer;
 mod body;
@@ -13,12 +110,16 @@ mod layer;
 mod pass;
 mod progress;
 mod quest;
+#[cfg(feature = "reqwest")]
+mod reqwest_types;
 mod resource;
 mod service;
 mod settings;
 mod shared;
 mod statistics;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest_types::{ReqwestCache, ReqwestCacheLayer, ReqwestFuture};
 pub use self::{
     body::CacheBody, future::ResponseFuture, handle::HttpCacheHandle, identity::Identity,
     layer::HttpCacheLayer, resource::Stored, service::HttpCache, statistics::Statistics,
