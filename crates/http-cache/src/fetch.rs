@@ -10,9 +10,9 @@ use tower_ballast_core::{BoxError, Oneshot};
 use tower_service::Service;
 
 use crate::{
-    answer::{Held, Miss, answer, write_status},
+    answer::{Miss, write_status},
     body::CacheBody,
-    engine::{Entry, Outcome, Status, Times, freshen, is_same, keep},
+    engine::{Entry, Outcome, Status, Times, keep},
     exchange::{Answer, Exchange, Shares},
     fill::{End, Fill, Keep, source},
     identity::Identity,
@@ -22,6 +22,8 @@ use crate::{
     shared::now,
     statistics::count,
 };
+
+mod renew;
 
 /// Marks an answer that came from another place than the one that was asked, and is not kept.
 #[derive(Debug, Clone, Copy)]
@@ -102,66 +104,6 @@ impl Fetched {
                 (self.passed(response, Some(unkept.as_str())), Shares::Alone)
             }
         }
-    }
-
-    /// What is there was asked about and is still good.
-    fn validated<RB>(
-        self,
-        variant: &Variant,
-        headers: &HeaderMap,
-    ) -> (Response<CacheBody<RB>>, Shares) {
-        let fresh = Arc::new(self.freshened(&variant.entry, headers));
-        let may_stay = keep(
-            &self.quest.rules,
-            self.quest.ask(),
-            (fresh.status(), fresh.headers()),
-            self.times,
-        );
-        self.quest.shared.change(self.at(), |resource| match may_stay {
-            Ok(_) => resource.freshen(&variant.entry, &fresh),
-            Err(_) => resource.forget(&variant.entry),
-        });
-        count(&self.quest.shared.counts.validated);
-        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
-        (status.forwarded, status.stored) = (Some(304), true);
-        let held = (&*fresh, Held::Here(&variant.body));
-        let mut response =
-            answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            response.headers_mut().append(header::SET_COOKIE, cookie.clone());
-        }
-        if may_stay.is_ok() && self.is_for_all(&fresh) == Some(true) {
-            return (response, Shares::Look);
-        }
-        self.go_alone();
-        (response, Shares::Alone)
-    }
-
-    /// An entry made fresh. A cookie that comes with that is for the one who asked.
-    fn freshened(&self, entry: &Entry, headers: &HeaderMap) -> Entry {
-        if !headers.contains_key(header::SET_COOKIE) {
-            return freshen(&self.quest.rules, entry, headers, self.times);
-        }
-        let mut headers = headers.clone();
-        headers.remove(header::SET_COOKIE);
-        freshen(&self.quest.rules, entry, &headers, self.times)
-    }
-
-    /// What the answer to a HEAD tells of what is there.
-    fn compare(&self, status: StatusCode, headers: &HeaderMap) {
-        let resource = self.quest.shared.find(&self.quest.identity);
-        let Some(variant) = resource.variant_for(&self.quest.head.headers) else { return };
-        if status != StatusCode::OK {
-            return;
-        }
-        self.quest.shared.change(self.at(), |resource| {
-            if is_same(&variant.entry, headers) {
-                let fresh = self.freshened(&variant.entry, headers);
-                resource.freshen(&variant.entry, &Arc::new(fresh));
-            } else {
-                resource.forget(&variant.entry);
-            }
-        });
     }
 
     /// What is there is no longer what the origin has.
