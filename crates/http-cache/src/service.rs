@@ -54,7 +54,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (shared, rules) = (&self.shared, self.shared.settings.rules());
         let identity = shared.identity(request.uri(), request.headers());
-        let Some(identity) = identity.filter(|_| !has_body(&request)) else {
+        let is_read = *request.method() == Method::GET || *request.method() == Method::HEAD;
+        let Some(identity) = identity.filter(|_| !is_read || !has_body(&request)) else {
             let (inner, shared) = (self.inner.clone(), Arc::clone(shared));
             return ResponseFuture::calling(pass(inner, request, shared));
         };
