@@ -31,7 +31,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-/// Smaller pieces are copied, since they may keep a much larger buffer alive.
+/// Smaller pieces are always copied.
 const SMALL: usize = 16 * 1024;
 /// How often the source is asked at one go.
 const POLLS: usize = 32;

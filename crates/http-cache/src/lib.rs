@@ -91,7 +91,7 @@
 //! [`Statistics`].
 //!
 //! A hit allocates for its key and for the map of its fields, and nothing for its body, which is shared. A miss costs besides a copy of the request's fields, and the body, which is copied
-//! into memory of its own unless it comes in large pieces; for a moment at its end a body in pieces takes twice its size.
+//! into memory of its own unless nobody else has it; for a moment at its end a body in pieces takes twice its size.
 //!
 //! # Features
 //!

@@ -2,6 +2,8 @@
 
 mod answers;
 mod attacks;
+mod bounds;
+mod handle;
 mod origin;
 mod posted;
 mod sharing;

@@ -254,12 +254,17 @@ impl Piece {
         size as u64
     }
 
-    /// In memory of its own, if it is small.
+    /// In memory of its own: a piece may keep a much larger buffer alive that it was cut from.
     pub(super) fn detached(self) -> Self {
-        match self {
-            Self::Data(data) if data.len() < SMALL => Self::Data(Bytes::copy_from_slice(&data)),
-            piece => piece,
+        let Self::Data(data) = self else { return self };
+        if data.len() < SMALL {
+            return Self::Data(Bytes::copy_from_slice(&data));
         }
+        Self::Data(match data.try_into_mut() {
+            Ok(own) if own.capacity() - own.len() <= own.len() / 16 => own.freeze(),
+            Ok(own) => Bytes::copy_from_slice(&own),
+            Err(shared) => Bytes::copy_from_slice(&shared),
+        })
     }
 
     const fn data(&self) -> Option<&Bytes> {

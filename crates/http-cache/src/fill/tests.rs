@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 use proptest::prelude::*;
 use tower_ballast_core::BoxError;
 
-use super::{Allowance, End, Ended, Fill, Read, Reader, source};
+use super::{Allowance, End, Ended, Fill, Read, Reader, locked::Piece, source};
 
 /// What a body does when it is asked.
 #[derive(Debug, Clone)]
@@ -299,6 +299,21 @@ fn a_body_that_gives_nothing_for_ever_is_not_read_for_ever() {
     let (mut first, _, _) = begin(&script, None, 100);
     assert!(read(&mut first, Waker::noop()).is_pending());
     assert!(script.asked() < 100);
+}
+
+#[test]
+fn what_is_kept_has_memory_of_its_own() {
+    let is_copied = |data: Bytes| {
+        let at = data.as_ptr();
+        let Piece::Data(kept) = Piece::Data(data).detached() else { panic!("it is data") };
+        kept.as_ptr() != at
+    };
+    let large = Bytes::from(vec![7; 1_000_000]);
+    assert!(is_copied(large.slice(..10)) && is_copied(large.slice(..500_000)));
+    assert!(!is_copied(large), "nobody else has it");
+    let mut roomy = Vec::with_capacity(1_000_000);
+    roomy.extend(vec![7; 100_000]);
+    assert!(is_copied(roomy.into()));
 }
 
 /// What happens to a body and its readers.
