@@ -1,0 +1,70 @@
+//! What comes from the cache of the proxy, over sockets.
+
+use super::{
+    args::Cache,
+    rig::Rig,
+    stack::{caching, passing},
+};
+
+const SHARED: Cache = Cache { private: false, lenient: false, max_bytes: 1 << 20 };
+const ASK: &str = "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn what_was_fetched_is_served_again_with_its_age_and_how_it_came() {
+    let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+    let (_, first) = rig.exchange(ASK, &fresh("kept")).await;
+    assert!(first.contains("cache-status: caching-proxy; fwd=uri-miss"), "{first}");
+    rig.lose_upstream();
+    let mut caller = rig.caller().await;
+    caller.say(ASK).await;
+    let again = caller.hear_all().await;
+    assert!(
+        again.contains("cache-status: caching-proxy; hit") && again.contains("age: "),
+        "{again}"
+    );
+    assert!(again.starts_with("HTTP/1.1 200 OK\r\n") && again.ends_with("\r\n\r\nkept"), "{again}");
+}
+
+#[tokio::test]
+async fn a_stale_answer_is_served_when_nobody_is_at_the_upstream_unless_it_forbids_that() {
+    for (control, is_served) in [("max-age=0", true), ("max-age=0, must-revalidate", false)] {
+        let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 4\r\netag: \"a\"\r\ncache-control: {control}\r\n\
+             connection: close\r\n\r\nkept"
+        );
+        rig.exchange(ASK, &answer).await;
+        rig.lose_upstream();
+        let mut caller = rig.caller().await;
+        caller.say(ASK).await;
+        let again = caller.hear_all().await;
+        assert_eq!(again.starts_with("HTTP/1.1 200 OK\r\n"), is_served, "{control}: {again}");
+    }
+}
+
+#[tokio::test]
+async fn what_changes_the_page_takes_it_away() {
+    let rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+    rig.exchange(ASK, &fresh("old")).await;
+    let post = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    rig.exchange(post, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+    let (seen, answer) = rig.exchange(ASK, &fresh("new")).await;
+    assert!(seen.starts_with("GET /a HTTP/1.1\r\n") && answer.ends_with("new"), "{answer}");
+}
+
+#[tokio::test]
+async fn without_a_cache_each_request_goes_to_the_upstream() {
+    let rig = Rig::new(passing).await;
+    for page in ["one", "two"] {
+        let (_, answer) = rig.exchange(ASK, &fresh(page)).await;
+        assert!(answer.ends_with(page) && !answer.contains("cache-status"), "{answer}");
+    }
+}
+
+fn fresh(body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\ncache-control: max-age=60\r\n\
+         connection: close\r\n\r\n{body}"
+    )
+}
