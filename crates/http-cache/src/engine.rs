@@ -3,34 +3,39 @@
 //! RFC 9111 (caching), RFC 9110 (conditions and ranges), RFC 5861 (stale answers), RFC 8246 (`immutable`), RFC 9211
 //! (`Cache-Status`) and RFC 9213 (targeted fields such as `CDN-Cache-Control`). Each rule names its section where it stands.
 
-mod age;
 mod answer;
+mod ask;
 mod conditions;
-mod control;
+mod date;
 mod decide;
+mod dictionary;
+mod directives;
 mod entry;
-mod fields;
 mod freshen;
+mod freshness;
 mod keep;
 mod key;
+mod list;
 mod purge;
 mod range;
 mod rules;
 mod status;
-mod structured;
+mod targeted;
 #[cfg(test)]
 mod tests;
+mod time;
 mod vary;
 
 pub use self::{
-    age::Wall,
     answer::{Answer, Part},
-    decide::{Ask, Decision, Forward, Stale, decide},
-    entry::{Entry, Extent, Times},
+    ask::Ask,
+    decide::{Decision, Forward, Stale, decide},
+    entry::Entry,
     freshen::{freshen, is_same},
     keep::{Unkept, keep},
     key::Key,
     purge::{is_for_get, outdated},
     rules::{Cookies, Rules},
     status::{Outcome, Status, Ttl},
+    time::{Times, Wall},
 };

@@ -1,23 +1,29 @@
-//! The answer that is made of an entry (RFC 9111 section 4, RFC 9110 sections 13 to 15).
+//! What a client gets from a stored response.
 
 use std::ops::Range;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, Method, StatusCode,
+    header::{
+        AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, DATE, ETAG, EXPIRES,
+        LAST_MODIFIED, VARY,
+    },
+};
 
 use super::{
-    age::Wall,
+    ask::Ask,
     conditions,
-    decide::Ask,
-    entry::{Entry, Extent},
-    range::Wanted,
+    entry::Entry,
+    range::{self, Wanted},
+    time::Wall,
 };
 
 /// The head of an answer, and which part of the kept body goes with it.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Its status.
+    /// Its status: 200 (or what else was kept), 206, 304 or 416.
     pub status: StatusCode,
-    /// Its fields, `Age` among them.
+    /// The kept fields that belong to such an answer, and its present `Age`.
     pub headers: HeaderMap,
     /// Its body.
     pub part: Part,
@@ -36,71 +42,76 @@ pub enum Part {
 
 impl Entry {
     /// The answer to a request, of which `length` bytes of body are kept.
+    ///
+    /// The client's own conditions are answered here: `If-None-Match` by weak comparison, before `If-Modified-Since`; then
+    /// a single `Range` with its `If-Range`. Several ranges at once get the whole.
     #[must_use]
     pub fn answer(&self, ask: Ask<'_>, length: u64, now: Wall) -> Answer {
-        let mut answer = self.answer_without_age(ask, length);
-        answer.headers.insert(header::AGE, HeaderValue::from(self.age(now).as_secs()));
-        answer
-    }
-
-    fn answer_without_age(&self, ask: Ask<'_>, length: u64) -> Answer {
-        let is_good = self.status == StatusCode::OK || self.status == StatusCode::PARTIAL_CONTENT;
-        if is_good && conditions::has_it(ask.headers, self) {
-            return self.not_modified();
-        }
-        let (status, mut headers) = (self.status, self.headers.clone());
-        let whole = match &self.extent {
-            Extent::Whole => 0..length,
-            Extent::Part { range, .. } => range.clone(),
-        };
-        let total = match &self.extent {
-            Extent::Whole => length,
-            Extent::Part { total, .. } => *total,
-        };
-        let wanted = Wanted::of(ask.headers);
-        let is_range = matches!(wanted, Wanted::From(..) | Wanted::Last(_))
-            && *ask.method == Method::GET
-            && is_good
-            && conditions::allows_range(ask.headers, self);
-        if *ask.method == Method::HEAD {
-            return Answer { status, headers, part: Part::Nothing };
-        }
-        if !is_range {
-            return Answer { status, headers, part: Part::All };
-        }
-        let Some(range) = wanted.within(total) else {
-            headers.remove(header::CONTENT_LENGTH);
-            set(&mut headers, &header::CONTENT_RANGE, &format!("bytes */{total}"));
-            set(&mut headers, &header::CONTENT_LENGTH, "0");
-            let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            return Answer { status, headers, part: Part::Nothing };
-        };
-        let last = range.end - 1;
-        set(&mut headers, &header::CONTENT_RANGE, &format!("bytes {}-{last}/{total}", range.start));
-        set(&mut headers, &header::CONTENT_LENGTH, &(range.end - range.start).to_string());
-        let part = Part::Some(range.start - whole.start..range.end - whole.start);
-        Answer { status: StatusCode::PARTIAL_CONTENT, headers, part }
-    }
-
-    /// RFC 9110 section 15.4.5: the fields that a 200 would have had, of those that matter.
-    fn not_modified(&self) -> Answer {
-        let mut headers = self.headers.clone();
-        for name in [
-            header::CONTENT_LENGTH,
-            header::CONTENT_ENCODING,
-            header::CONTENT_RANGE,
-            header::CONTENT_TYPE,
-            header::CONTENT_LANGUAGE,
-        ] {
-            headers.remove(name);
-        }
-        Answer { status: StatusCode::NOT_MODIFIED, headers, part: Part::Nothing }
+        answer(self, ask, length, now)
     }
 }
 
-fn set(headers: &mut HeaderMap, name: &http::HeaderName, value: &str) {
-    // Numbers and signs are always a value.
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
+fn answer(entry: &Entry, ask: Ask<'_>, length: u64, now: Wall) -> Answer {
+    let conditional = entry.status.is_success();
+    let has =
+        || conditions::is_unchanged(ask.headers, &entry.headers, entry.date, now, entry.lenient);
+    if conditional && has() {
+        let headers = only(entry, &OF_304, now);
+        return Answer { status: StatusCode::NOT_MODIFIED, headers, part: Part::Nothing };
     }
+    let start = entry.part.as_ref().map_or(0, |part| part.held.start);
+    let total = entry.part.as_ref().map_or(length, |part| part.total);
+    let ranged = entry.part.is_some() || entry.status == StatusCode::OK;
+    let wanted =
+        if ranged { range::wanted(ask, &entry.headers, entry.date, total) } else { Wanted::Whole };
+    match wanted {
+        Wanted::Whole => whole(entry, ask, now),
+        Wanted::Slice(slice) => {
+            let mut headers = all(entry, now);
+            headers.insert(CONTENT_LENGTH, (slice.end - slice.start).into());
+            if let Some(field) = range::field(Some(&slice), total) {
+                headers.insert(CONTENT_RANGE, field);
+            }
+            let at = |byte: u64| byte.saturating_sub(start).min(length);
+            let part = Part::Some(at(slice.start)..at(slice.end));
+            Answer { status: StatusCode::PARTIAL_CONTENT, headers, part }
+        }
+        Wanted::Unsatisfiable => {
+            let mut headers = only(entry, &[DATE], now);
+            if let Some(field) = range::field(None, total) {
+                headers.insert(CONTENT_RANGE, field);
+            }
+            Answer { status: StatusCode::RANGE_NOT_SATISFIABLE, headers, part: Part::Nothing }
+        }
+    }
+}
+
+fn whole(entry: &Entry, ask: Ask<'_>, now: Wall) -> Answer {
+    let part = if *ask.method == Method::HEAD { Part::Nothing } else { Part::All };
+    Answer { status: entry.status, headers: all(entry, now), part }
+}
+
+/// The fields of a 304 ([RFC 9110, section 15.4.5](https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5)).
+const OF_304: [HeaderName; 7] =
+    [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, VARY];
+
+fn all(entry: &Entry, now: Wall) -> HeaderMap {
+    let mut headers = entry.headers.clone();
+    set_age(entry, &mut headers, now);
+    headers
+}
+
+fn only(entry: &Entry, names: &[HeaderName], now: Wall) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(names.len() + 1);
+    for name in names {
+        for line in entry.headers.get_all(name) {
+            headers.append(name, line.clone());
+        }
+    }
+    set_age(entry, &mut headers, now);
+    headers
+}
+
+fn set_age(entry: &Entry, headers: &mut HeaderMap, now: Wall) {
+    headers.insert(AGE, entry.age(now).as_secs().into());
 }

@@ -1,125 +1,134 @@
-//! Conditions of requests, and what answers them (RFC 9110 section 13).
+//! Validators, and the conditions that compare them.
 
-use http::{HeaderMap, header};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED},
+};
 
-use super::{age::Wall, entry::Entry};
+use super::{date, time::Wall};
 
-/// An entity tag, and whether it is weak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag<'a> {
-    pub(super) opaque: &'a [u8],
-    pub(super) weak: bool,
+/// Whether a request's own condition says that its client already has what is stored
+/// ([RFC 9110, section 13.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2)).
+///
+/// `date` is when the stored response was made; it stands in for a missing `Last-Modified`.
+pub(super) fn is_unchanged(
+    request: &HeaderMap,
+    stored: &HeaderMap,
+    date: Wall,
+    now: Wall,
+    lenient: bool,
+) -> bool {
+    if request.contains_key(IF_NONE_MATCH) {
+        let lines = request.get_all(IF_NONE_MATCH);
+        return lines.iter().any(|line| names_tag(line.as_bytes(), stored.get(ETAG)));
+    }
+    let Some(since) = request.get(IF_MODIFIED_SINCE) else { return false };
+    let Some(since_date) = date::parse(since.as_bytes(), now) else { return false };
+    match stored.get(LAST_MODIFIED) {
+        Some(modified) if modified == since => true,
+        Some(modified) => date::parse(modified.as_bytes(), now).is_some_and(|at| at <= since_date),
+        None => lenient || date <= since_date,
+    }
 }
 
-impl<'a> Tag<'a> {
-    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
-        headers.get(header::ETAG).map(|tag| Self::parse(tag.as_bytes()))
-    }
-
-    fn parse(tag: &'a [u8]) -> Self {
-        match tag.strip_prefix(b"W/") {
-            Some(opaque) => Self { opaque, weak: true },
-            None => Self { opaque: tag, weak: false },
-        }
-    }
-
-    fn is_weakly(self, other: Tag<'_>) -> bool {
-        self.opaque == other.opaque
-    }
-
-    pub(super) fn is_strongly(self, other: Tag<'_>) -> bool {
-        !self.weak && !other.weak && self.opaque == other.opaque
-    }
+/// Whether a list of tags has this one, by weak comparison.
+fn names_tag(list: &[u8], tag: Option<&HeaderValue>) -> bool {
+    let Some(tag) = tag.map(|tag| opaque(tag.as_bytes())) else {
+        return list == b"*";
+    };
+    list == b"*" || Tags(list).any(|member| opaque(member) == tag)
 }
 
-/// Whether the client has the very same already, so that it is told that and no more. `If-None-Match` goes before
-/// `If-Modified-Since` (RFC 9110 section 13.2.2, RFC 9111 section 4.3.2).
-pub(super) fn has_it(request: &HeaderMap, entry: &Entry) -> bool {
-    let headers = &entry.headers;
-    if request.contains_key(header::IF_NONE_MATCH) {
-        let own = Tag::of(headers);
-        return request.get_all(header::IF_NONE_MATCH).iter().any(|line| {
-            tags(line.as_bytes())
-                .any(|tag| tag.opaque == b"*" || own.is_some_and(|own| own.is_weakly(tag)))
+/// The tag without its mark of weakness.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+/// The members of a list of entity tags. A backslash escapes nothing in them.
+struct Tags<'a>(&'a [u8]);
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let start = self.0.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
+        let list = &self.0[start..];
+        let mut quoted = false;
+        let end = list.iter().position(|&byte| {
+            quoted ^= byte == b'"';
+            byte == b',' && !quoted
         });
+        let (tag, rest) = list.split_at(end.unwrap_or(list.len()));
+        self.0 = rest;
+        Some(super::list::trimmed(tag))
     }
-    let Some(since) = Wall::of_field(request, &header::IF_MODIFIED_SINCE) else { return false };
-    let modified = Wall::of_field(headers, &header::LAST_MODIFIED)
-        .or_else(|| Wall::of_field(headers, &header::DATE))
-        .unwrap_or(entry.times.came);
-    modified.as_seconds() <= since.as_seconds()
 }
 
-/// The tags of a list, in which a comma may stand within quotes.
-fn tags(line: &[u8]) -> impl Iterator<Item = Tag<'_>> {
-    let mut rest = line;
-    std::iter::from_fn(move || {
-        while let [b' ' | b'\t' | b',', after @ ..] = rest {
-            rest = after;
-        }
-        if rest.is_empty() {
-            return None;
-        }
-        let (mut quoted, mut end) = (false, rest.len());
-        for (at, byte) in rest.iter().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted,
-                b',' if !quoted => {
-                    end = at;
-                    break;
-                }
-                _ => {}
-            }
-        }
-        let (tag, after) = rest.split_at(end);
-        rest = after;
-        Some(Tag::parse(tag.trim_ascii()))
-    })
+/// A strong `ETag`.
+pub(super) fn strong_tag(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""))
 }
 
-/// Whether a range may be cut from the entry for all that `If-Range` says (RFC 9110 section 13.1.5).
-pub(super) fn allows_range(request: &HeaderMap, entry: &Entry) -> bool {
-    let Some(condition) = request.get(header::IF_RANGE) else { return true };
-    let condition = condition.as_bytes();
-    if condition.starts_with(b"\"") || condition.starts_with(b"W/") {
-        let wanted = Tag::parse(condition);
-        return Tag::of(&entry.headers).is_some_and(|own| own.is_strongly(wanted));
+/// A `Last-Modified` that is surely not of the same second as the response, so that nothing can
+/// have changed since
+/// ([RFC 9110, section 8.8.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.2.2)).
+pub(super) fn strong_date(headers: &HeaderMap, date: Wall) -> Option<&HeaderValue> {
+    headers
+        .get(LAST_MODIFIED)
+        .filter(|value| date::parse(value.as_bytes(), date).is_some_and(|modified| modified < date))
+}
+
+/// Whether a client's `If-Range` names what is stored.
+pub(super) fn is_range_of(if_range: &HeaderValue, stored: &HeaderMap, date: Wall) -> bool {
+    let bytes = if_range.as_bytes();
+    if bytes.starts_with(b"\"") || bytes.starts_with(b"W/") {
+        strong_tag(stored) == Some(if_range)
+    } else {
+        strong_date(stored, date) == Some(if_range)
     }
-    entry.headers.get(header::LAST_MODIFIED).is_some_and(|own| own.as_bytes() == condition)
-}
-
-/// Whether the request sets conditions of its own.
-pub(super) fn are_set(request: &HeaderMap) -> bool {
-    [
-        header::IF_MATCH,
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_UNMODIFIED_SINCE,
-        header::IF_RANGE,
-    ]
-    .iter()
-    .any(|name| request.contains_key(name))
-}
-
-/// Conditions that only the origin can answer.
-pub(super) fn are_for_origin(request: &HeaderMap) -> bool {
-    request.contains_key(header::IF_MATCH) || request.contains_key(header::IF_UNMODIFIED_SINCE)
 }
 
 /// Puts the cache's own condition in the place of the client's: whether what it has is still the same.
-pub(super) fn set(request: &mut HeaderMap, entry: &Entry) {
-    for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE] {
-        request.remove(name);
-    }
-    if let Some(tag) = entry.headers.get(header::ETAG) {
-        request.insert(header::IF_NONE_MATCH, tag.clone());
-    }
-    if let Some(modified) = entry.headers.get(header::LAST_MODIFIED) {
-        request.insert(header::IF_MODIFIED_SINCE, modified.clone());
+pub(super) fn set(request: &mut HeaderMap, stored: &HeaderMap) {
+    request.remove(IF_RANGE);
+    for (condition, validator) in [(IF_NONE_MATCH, ETAG), (IF_MODIFIED_SINCE, LAST_MODIFIED)] {
+        request.remove(&condition);
+        if let Some(value) = stored.get(validator) {
+            request.insert(condition, value.clone());
+        }
     }
 }
 
 /// Whether there is something to ask by.
 pub(super) fn has_validator(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::ETAG) || headers.contains_key(header::LAST_MODIFIED)
+    headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn commas_and_backslashes_belong_to_tags() {
+        let tags: Vec<_> = Tags(br#" W/"a,b" ,, "c\", "d""#).collect();
+        assert_eq!(tags, [&br#"W/"a,b""#[..], br#""c\""#, br#""d""#]);
+    }
+
+    #[test]
+    fn comparison_of_tags_is_weak() {
+        let tag = HeaderValue::from_static("W/\"a\"");
+        assert!(names_tag(b"\"b\", \"a\"", Some(&tag)));
+        assert!(!names_tag(b"\"b\"", Some(&tag)));
+        assert!(names_tag(b"*", Some(&tag)));
+        assert!(names_tag(b"*", None), "a star stands for anything that is there");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_tags_ends(list in proptest::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert!(Tags(&list).count() <= 60);
+        }
+    }
 }

@@ -2,40 +2,16 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method};
 
 use super::{
-    age::Wall,
+    ask::{Ask, Facts},
     conditions,
-    control::Wishes,
-    entry::{Entry, Extent},
-    range::Wanted,
+    entry::Entry,
+    range::{self, Wanted},
     rules::Rules,
+    time::Wall,
 };
-
-/// The head of a request.
-#[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
-    /// Its method.
-    pub method: &'a Method,
-    /// Its target.
-    pub uri: &'a Uri,
-    /// Its fields.
-    pub headers: &'a HeaderMap,
-}
-
-impl Ask<'_> {
-    /// Whether the response to this request may be the one to another for the same target as well, so far as can be seen
-    /// before it is there: a GET for all of it, without credentials, conditions or wishes of its own.
-    #[must_use]
-    pub fn may_share(&self) -> bool {
-        *self.method == Method::GET
-            && !self.headers.contains_key(header::AUTHORIZATION)
-            && !self.headers.contains_key(header::RANGE)
-            && !conditions::are_set(self.headers)
-            && Wishes::of(self.headers) == Wishes::default()
-    }
-}
 
 /// What a request gets, of entries that are counted as they were given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,24 +62,31 @@ pub enum Forward {
     Request,
 }
 
-/// Says what a request gets.
+/// Says what a request gets. Of several entries that fit it is the latest; a fresh plain hit allocates nothing.
+///
+/// ```
+/// use http::{HeaderMap, Method, Uri};
+/// use tower_ballast_http_cache::engine::{Ask, Decision, Forward, Rules, Wall, decide};
+///
+/// let (uri, headers) = (Uri::from_static("http://example.com/"), HeaderMap::new());
+/// let ask = Ask { method: &Method::GET, uri: &uri, headers: &headers };
+/// let decision = decide(&Rules::shared(), ask, std::iter::empty(), Wall::EPOCH);
+/// assert_eq!(decision, Decision::Forward { why: Forward::UriMiss, validate: None });
+/// ```
+#[must_use]
 pub fn decide<'a>(
     rules: &Rules,
     ask: Ask<'_>,
     entries: impl Iterator<Item = &'a Entry>,
     now: Wall,
 ) -> Decision {
+    let facts = Facts::of(ask.headers);
     let is_read = *ask.method == Method::GET || *ask.method == Method::HEAD;
-    if !is_read
-        || ask.headers.contains_key(header::UPGRADE)
-        || conditions::are_for_origin(ask.headers)
-    {
+    if !is_read || facts.upgrade || facts.body || facts.for_origin {
         return Decision::Bypass;
     }
-    let wishes = Wishes::of(ask.headers);
-    let decision = among(rules, ask, wishes, entries, now);
-    match decision {
-        Decision::Forward { .. } if wishes.only_if_cached => Decision::Missing,
+    match among(rules, ask, &facts, entries, now) {
+        Decision::Forward { .. } if facts.wishes.only_if_cached => Decision::Missing,
         decision => decision,
     }
 }
@@ -111,15 +94,15 @@ pub fn decide<'a>(
 fn among<'a>(
     rules: &Rules,
     ask: Ask<'_>,
-    wishes: Wishes,
+    facts: &Facts,
     entries: impl Iterator<Item = &'a Entry>,
     now: Wall,
 ) -> Decision {
     let (mut best, mut is_empty): (Option<(usize, &Entry)>, bool) = (None, true);
     for (at, entry) in entries.enumerate() {
         is_empty = false;
-        // Of several that fit the one that came last (RFC 9111 section 4).
-        let is_later = best.is_none_or(|(_, other)| entry.times.came >= other.times.came);
+        let made = |entry: &Entry| (entry.date, entry.came());
+        let is_later = best.is_none_or(|(_, other)| made(entry) >= made(other));
         if is_later && entry.is_for(ask.headers) {
             best = Some((at, entry));
         }
@@ -128,64 +111,58 @@ fn among<'a>(
         let why = if is_empty { Forward::UriMiss } else { Forward::VaryMiss };
         return Decision::Forward { why, validate: None };
     };
-    if !holds(ask.headers, entry) {
+    if !holds(ask, entry) {
         return Decision::Forward { why: Forward::Partial, validate: None };
     }
     let validate = conditions::has_validator(&entry.headers).then_some(at);
-    match verdict(rules, wishes, entry, now) {
+    match verdict(rules, facts, entry, now) {
         Ok(stale) => Decision::Serve { entry: at, stale },
         Err(why) => Decision::Forward { why, validate },
     }
 }
 
 /// Whether the entry has the bytes that are wanted.
-fn holds(request: &HeaderMap, entry: &Entry) -> bool {
-    let wanted = Wanted::of(request);
-    match &entry.extent {
-        Extent::Whole => wanted != Wanted::Other,
-        Extent::Part { range, total } => {
-            let is_range = matches!(wanted, Wanted::From(..) | Wanted::Last(_));
-            is_range
-                && conditions::allows_range(request, entry)
-                && wanted
-                    .within(*total)
-                    .is_some_and(|wanted| range.start <= wanted.start && wanted.end <= range.end)
-        }
+fn holds(ask: Ask<'_>, entry: &Entry) -> bool {
+    let Some(part) = &entry.part else { return true };
+    match range::wanted(ask, &entry.headers, entry.date, part.total) {
+        Wanted::Slice(slice) => part.held.start <= slice.start && slice.end <= part.held.end,
+        Wanted::Unsatisfiable => true,
+        Wanted::Whole => false,
     }
 }
 
 /// Whether it may be served, and how; or why not.
 fn verdict(
     rules: &Rules,
-    wishes: Wishes,
+    facts: &Facts,
     entry: &Entry,
     now: Wall,
 ) -> Result<Option<Stale>, Forward> {
-    let age = entry.age(now);
-    if wishes.no_cache || wishes.max_age.is_some_and(|most| age > most) {
+    let (directives, wishes) = (&entry.directives, &facts.wishes);
+    let (age, lifetime) = (entry.age(now), entry.lifetime.length);
+    let fresh = lifetime > age;
+    // A reload asks whether a fresh response has changed; an immutable one says that it has not (RFC 8246).
+    let old = |most: Duration| age > most && !(directives.immutable && fresh);
+    let soon = |least: Duration| lifetime.saturating_sub(age) < least;
+    if wishes.no_cache || wishes.max_age.is_some_and(old) || wishes.min_fresh.is_some_and(soon) {
         return Err(Forward::Request);
     }
-    if entry.control.no_cache {
+    if directives.no_cache {
         return Err(Forward::Stale);
     }
-    let Some(stale) = entry.stale_for(now) else {
-        let remains = entry.fresh_for(now);
-        if wishes.min_fresh.is_some_and(|least| remains < least) {
-            return Err(Forward::Request);
-        }
+    if fresh {
         return Ok(None);
-    };
-    if !entry.may_be_stale(rules.shared) || wishes.min_fresh.is_some() {
-        return Err(Forward::Stale);
     }
-    if wishes.max_stale.is_some_and(|most| stale <= most) {
-        return Ok(Some(Stale::Wished));
+    let over = entry.staleness(now);
+    if directives.forbid_stale(rules) {
+        Err(Forward::Stale)
+    } else if wishes.max_stale.is_some_and(|most| over <= most) {
+        Ok(Some(Stale::Wished))
+    } else if over < entry.stale_while_revalidating(rules) {
+        Ok(Some(Stale::WhileRevalidating))
+    } else {
+        Err(Forward::Stale)
     }
-    let span = entry.control.stale_while_revalidate.unwrap_or(rules.while_revalidating);
-    if span > Duration::ZERO && stale < span {
-        return Ok(Some(Stale::WhileRevalidating));
-    }
-    Err(Forward::Stale)
 }
 
 impl Entry {
@@ -199,26 +176,27 @@ impl Entry {
         failed: Option<http::StatusCode>,
         now: Wall,
     ) -> bool {
-        if !self.may_be_stale(rules.shared)
-            || Wishes::of(ask.headers).no_cache
-            || !holds(ask.headers, self)
-        {
+        let facts = Facts::of(ask.headers);
+        let is_read = *ask.method == Method::GET || *ask.method == Method::HEAD;
+        let is_bypassed = !is_read || facts.upgrade || facts.body || facts.for_origin;
+        if is_bypassed || facts.wishes.no_cache || self.directives.forbid_stale(rules) {
             return false;
         }
-        let own = self.control.stale_if_error;
+        if !self.is_for(ask.headers) || !holds(ask, self) {
+            return false;
+        }
+        let if_error = self.stale_if_error(rules);
         let span = match failed.map(|status| status.as_u16()) {
-            Some(500 | 502 | 503 | 504) => own.unwrap_or(rules.if_error),
+            Some(500 | 502 | 503 | 504) => if_error,
             Some(_) => return false,
-            None => own.unwrap_or(rules.if_error.max(rules.if_disconnected)),
+            None => if_error.max(rules.if_disconnected),
         };
-        self.stale_for(now).is_none_or(|stale| stale < span)
+        self.is_fresh(now) || self.staleness(now) < span
     }
-}
 
-impl Entry {
     /// Puts the question whether this entry is still the same into a request, in the place of the client's own
     /// conditions (RFC 9111 section 4.3.1).
     pub fn validate(&self, request: &mut HeaderMap) {
-        conditions::set(request, self);
+        conditions::set(request, &self.headers);
     }
 }

@@ -1,117 +1,211 @@
-//! A response that is kept, but for its body.
+//! What is kept of a stored response, but for its body.
 
 use std::{ops::Range, time::Duration};
 
-use http::{HeaderMap, StatusCode};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, DATE},
+};
 
-use super::{age::Wall, control::Control, vary::Selection};
+use super::{
+    directives::Directives,
+    freshness::{self, Lifetime},
+    rules::Rules,
+    time::{Times, Wall},
+    vary::Selecting,
+};
 
-/// Everything that is kept of a response but its body.
+/// Everything kept of a stored response but its body.
+///
+/// Made by [`keep`](super::keep()) when the head has come. The body that goes with it must be as long as
+/// [`Entry::body_length`] says.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) control: Control,
-    pub(super) times: Times,
+    pub(super) directives: Directives,
+    pub(super) selecting: Selecting,
+    pub(super) lifetime: Lifetime,
+    /// When the response was made, by its own word or else by ours.
+    pub(super) date: Wall,
     /// How old it was when it came.
-    pub(super) age: Duration,
-    pub(super) lifetime: Duration,
-    pub(super) selection: Selection,
-    pub(super) extent: Extent,
+    initial_age: Duration,
+    came: Wall,
+    pub(super) part: Option<Part>,
+    /// The rules it was kept by are lenient.
+    pub(super) lenient: bool,
+    /// The length that the head promised.
+    pub(super) length: Option<u64>,
 }
 
-/// When a response was asked for and when it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Times {
-    /// When the request was sent.
-    pub asked: Wall,
-    /// When the head of the response came.
-    pub came: Wall,
-}
-
-/// How much of a representation is kept.
+/// Which bytes of the whole a stored 206 holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Extent {
-    /// All of it.
-    Whole,
-    /// Some of its bytes, of so many.
-    Part {
-        /// Which bytes.
-        range: Range<u64>,
-        /// How many there are in all.
-        total: u64,
-    },
+pub(super) struct Part {
+    pub(super) held: Range<u64>,
+    pub(super) total: u64,
 }
 
 impl Entry {
-    /// The status of the response as it came.
+    /// The entry of a response whose fields are already those that may be kept. A missing `Date` is written.
+    pub(super) fn new(
+        rules: &Rules,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        directives: Directives,
+        selecting: Selecting,
+        times: Times,
+    ) -> Self {
+        let date = freshness::date(&headers, times.came);
+        // Written only now: it has whole seconds, and would make the response older than it is.
+        if !headers.contains_key(DATE)
+            && let Some(field) = times.came.to_field()
+        {
+            headers.insert(DATE, field);
+        }
+        Self {
+            lifetime: freshness::lifetime(rules, status, &headers, &directives, date),
+            initial_age: freshness::initial_age(&headers, times, date),
+            length: freshness::single_number(&headers, CONTENT_LENGTH),
+            part: None,
+            lenient: rules.lenient,
+            came: times.came,
+            status,
+            headers,
+            directives,
+            selecting,
+            date,
+        }
+    }
+
+    /// The status as it is served to a plain GET; 206 for a part.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         self.status
     }
 
     /// The fields that are kept.
     #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// How much of the representation it is.
+    /// Which bytes of how many are held, when it is only a part.
     #[must_use]
-    pub const fn extent(&self) -> &Extent {
-        &self.extent
+    pub fn part(&self) -> Option<(Range<u64>, u64)> {
+        self.part.as_ref().map(|part| (part.held.clone(), part.total))
     }
 
-    /// How many bytes the body must have, where that is known.
-    #[must_use]
-    pub fn body_length(&self) -> Option<u64> {
-        match &self.extent {
-            Extent::Part { range, .. } => Some(range.end - range.start),
-            Extent::Whole => {
-                self.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-            }
-        }
-    }
-
-    /// How old it is (RFC 9111 section 4.2.3).
+    /// How old the response is, by all that is known
+    /// ([RFC 9111, section 4.2.3](https://www.rfc-editor.org/rfc/rfc9111#section-4.2.3)).
     #[must_use]
     pub fn age(&self, now: Wall) -> Duration {
-        self.age.saturating_add(now.since(self.times.came))
+        self.initial_age.saturating_add(now.since(self.came))
     }
 
-    /// How much longer it is fresh.
+    /// How long it is fresh, counted from its origin.
     #[must_use]
-    pub fn fresh_for(&self, now: Wall) -> Duration {
-        self.lifetime.saturating_sub(self.age(now))
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime.length
     }
 
-    /// For how long it has been stale; none while it is fresh.
+    /// Whether it is younger than its lifetime.
     #[must_use]
-    pub fn stale_for(&self, now: Wall) -> Option<Duration> {
-        self.age(now).checked_sub(self.lifetime)
+    pub fn is_fresh(&self, now: Wall) -> bool {
+        self.lifetime.length > self.age(now)
     }
 
-    /// Whether it may be served stale at all (RFC 9111 section 4.2.4).
-    pub(super) fn may_be_stale(&self, shared: bool) -> bool {
-        let control = &self.control;
-        let forbidden = control.must_revalidate
-            || control.no_cache
-            || shared && (control.proxy_revalidate || control.s_maxage.is_some());
-        !forbidden
+    pub(super) fn came(&self) -> Wall {
+        self.came
+    }
+
+    /// How long ago it became stale; zero while it is fresh.
+    pub(super) fn staleness(&self, now: Wall) -> Duration {
+        self.age(now).saturating_sub(self.lifetime.length)
+    }
+
+    /// The moment from which it is of no use without being validated: its lifetime and every
+    /// allowance to serve it stale are over.
+    #[must_use]
+    pub fn useless_from(&self, rules: &Rules) -> Wall {
+        let allowance = if self.directives.forbid_stale(rules) {
+            Duration::ZERO
+        } else {
+            let refreshing = self.stale_while_revalidating(rules);
+            refreshing.max(self.stale_if_error(rules)).max(rules.if_disconnected)
+        };
+        let left = self.lifetime.length.saturating_sub(self.initial_age);
+        self.came + left.saturating_add(allowance)
+    }
+
+    pub(super) fn stale_if_error(&self, rules: &Rules) -> Duration {
+        self.directives.stale_if_error.unwrap_or(rules.if_error)
+    }
+
+    pub(super) fn stale_while_revalidating(&self, rules: &Rules) -> Duration {
+        self.directives.stale_while_revalidating.unwrap_or(rules.while_revalidating)
     }
 
     /// Whether it is for requests with such fields.
     #[must_use]
     pub fn is_for(&self, request: &HeaderMap) -> bool {
-        self.selection.is_of(request)
+        self.selecting.fits(request, &self.headers)
     }
 
-    /// How many bytes it takes without its body: names and values of its fields, and a fixed share for each.
+    /// How much longer it is fresh.
+    #[must_use]
+    pub fn fresh_for(&self, now: Wall) -> Duration {
+        self.lifetime.length.saturating_sub(self.age(now))
+    }
+
+    /// For how long it has been stale; none while it is fresh.
+    #[must_use]
+    pub fn stale_for(&self, now: Wall) -> Option<Duration> {
+        self.age(now).checked_sub(self.lifetime.length)
+    }
+
+    /// How many bytes the body must have, where that is known.
+    #[must_use]
+    pub fn body_length(&self) -> Option<u64> {
+        self.part.as_ref().map(|part| part.held.end - part.held.start).or(self.length)
+    }
+
+    /// How many bytes it takes in memory, the body left out: every name and value, the fields that
+    /// `Vary` names, and a fixed overhead for each.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let fields = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            name.as_str().len() + value.len() + 96
-        };
-        size_of::<Self>() + self.headers.iter().map(fields).sum::<usize>() + self.selection.bytes()
+        let fields: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + FIELD)
+            .sum();
+        size_of::<Self>() + fields + self.selecting.bytes()
+    }
+
+    /// Makes it the entry of a part. One that is shorter than its `Content-Range` says, though not than its
+    /// `Content-Length`, is the part that comes; what is longer is none.
+    pub(super) fn of_part(mut self, rules: &Rules, mut part: Part) -> Option<Self> {
+        let named = part.held.end - part.held.start;
+        let length = self.length.unwrap_or(named);
+        if length == 0 || length > named {
+            return None;
+        }
+        if length < named {
+            let to_the_end = part.held.end == part.total;
+            part.held.end = part.held.start + length;
+            if rules.lenient && to_the_end {
+                part.total = part.held.end;
+            }
+        }
+        if part.held == (0..part.total) {
+            self.status = StatusCode::OK;
+            self.headers.remove(CONTENT_RANGE);
+        } else {
+            self.part = Some(part);
+        }
+        Some(self)
     }
 }
+
+/// What a header map spends on a field beside its name and value: a bucket of 104 bytes, and its
+/// place in an index that is at most three quarters full.
+const FIELD: usize = 112;

@@ -1,68 +1,59 @@
 //! What a 304, or the answer to a HEAD, does to an entry (RFC 9111 sections 3.2, 4.3.4 and 4.3.5).
 
-use http::{HeaderMap, HeaderName, header};
-
-use super::{
-    age,
-    conditions::Tag,
-    control::Control,
-    entry::{Entry, Times},
-    fields, keep,
-    rules::Rules,
+use http::{
+    HeaderMap, HeaderName,
+    header::{AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED},
 };
 
-/// The fields that describe the body which is kept, and so stay as they are.
-const OF_BODY: [HeaderName; 4] = [
-    header::CONTENT_LENGTH,
-    header::CONTENT_ENCODING,
-    header::CONTENT_RANGE,
-    header::TRANSFER_ENCODING,
-];
+use super::{
+    directives::Directives, entry::Entry, freshness, keep, rules::Rules, time::Times,
+    vary::Selecting,
+};
 
 /// Makes an entry fresh by the fields of a 304 or of the answer to a HEAD: each field that they bear takes the place of
 /// all lines of that name, and ages are counted anew.
+///
+/// What describes the kept body stays: `Content-Length`, `Content-Encoding`, `Content-Range`, `Content-MD5`, and the `ETag`
+/// that the origin was asked about and has confirmed. (Some servers answer for `"a-gzip"` with a 304 that bears `"a"`.)
+/// If it varies by other fields from now on, it is for no further request: what they were in the first is not known.
 #[must_use]
 pub fn freshen(rules: &Rules, entry: &Entry, headers: &HeaderMap, times: Times) -> Entry {
-    let mut fresh = entry.clone();
-    let mut new = headers.clone();
-    fields::remove_hop_by_hop(&mut new);
-    new.remove(header::AGE);
-    for name in OF_BODY {
-        new.remove(name);
+    let mut all = entry.headers.clone();
+    // Without these the new head came just now, and is as old as its way.
+    all.remove(AGE);
+    all.remove(DATE);
+    for name in headers.keys().filter(|name| !is_of_body(entry, name)) {
+        all.remove(name);
+        for line in headers.get_all(name) {
+            all.append(name, line.clone());
+        }
     }
-    for name in new.keys() {
-        fresh.headers.remove(name);
-    }
-    for (name, value) in &new {
-        fresh.headers.append(name, value.clone());
-    }
-    let (control, is_targeted) = Control::of(&fresh.headers, &rules.targeted);
-    let (lifetime, _) =
-        keep::lifetime(rules, (fresh.status, &fresh.headers), &control, is_targeted, times);
-    let mut dated = fresh.headers.clone();
-    if let Some(age) = headers.get(header::AGE) {
-        dated.insert(header::AGE, age.clone());
-    }
-    if !headers.contains_key(header::DATE) {
-        dated.remove(header::DATE);
-    }
-    fresh.age = age::initial(&dated, times.asked, times.came);
-    (fresh.control, fresh.lifetime, fresh.times) = (control, lifetime, times);
+    let directives = Directives::of(rules, &all);
+    all = keep::kept(&all, &directives);
+    let selecting = match Selecting::of(&all, &HeaderMap::new()) {
+        Some(new) if new.names_same(&entry.selecting) => entry.selecting.clone(),
+        _ => Selecting::nobody(),
+    };
+    let mut fresh = Entry::new(rules, entry.status, all, directives, selecting, times);
+    fresh.part.clone_from(&entry.part);
+    fresh.length = entry.length;
     fresh
 }
 
-/// Whether a response tells of the very representation that is kept: their validators and lengths are the same where both
-/// have them.
+/// Whether a field describes the body that is kept, so that a new head cannot change it.
+fn is_of_body(entry: &Entry, name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE].contains(name)
+        || name.as_str() == "content-md5"
+        || (*name == ETAG && entry.headers.contains_key(ETAG))
+}
+
+/// Whether the answer to a HEAD tells of the very representation that is kept, as far as it says.
 #[must_use]
 pub fn is_same(entry: &Entry, headers: &HeaderMap) -> bool {
-    let (own, other) = (Tag::of(&entry.headers), Tag::of(headers));
-    let tags = match (own, other) {
-        (Some(own), Some(other)) => own.is_strongly(other) || own == other,
-        _ => true,
-    };
-    let alike = |name| match (entry.headers.get(&name), headers.get(&name)) {
-        (Some(own), Some(other)) => own == other,
-        _ => true,
-    };
-    tags && alike(header::LAST_MODIFIED) && alike(header::CONTENT_LENGTH)
+    let same =
+        |name| headers.get(&name).is_none_or(|value| entry.headers.get(&name) == Some(value));
+    let total = entry.part.as_ref().map(|part| part.total).or(entry.length);
+    let length = freshness::single_number(headers, CONTENT_LENGTH);
+    let as_long = length.is_none() || total.is_none() || length == total;
+    entry.status.is_success() && same(ETAG) && same(LAST_MODIFIED) && as_long
 }

@@ -1,18 +1,19 @@
-//! Which responses are kept (RFC 9111 section 3), and how long they are fresh (section 4.2.1).
+//! Which responses are kept (RFC 9111 section 3).
 
-use std::time::Duration;
-
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, Method, StatusCode,
+    header::{CONNECTION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
 
 use super::{
-    age::{self, Wall},
+    ask::{Ask, Facts},
     conditions,
-    control::{Control, Wishes},
-    decide::Ask,
-    entry::{Entry, Extent, Times},
-    fields, range,
+    directives::Directives,
+    entry::Entry,
+    freshness, list, range,
     rules::{Cookies, Rules},
-    vary::Selection,
+    time::Times,
+    vary::Selecting,
 };
 
 /// Why a response is not kept.
@@ -21,7 +22,8 @@ use super::{
 pub enum Unkept {
     /// Answers to this method are not.
     Method,
-    /// Answers with this status are not: it is an interim one, says that nothing has changed, or is not known and must be.
+    /// Answers with this status are not: it is an interim one, answers to fields that no key knows, is not known and must
+    /// be, or says nothing of how long it is fresh.
     Status,
     /// The request or the response forbids it.
     NoStore,
@@ -59,6 +61,20 @@ impl Unkept {
 
 /// What is kept of a response.
 ///
+/// ```
+/// use http::{HeaderMap, Method, StatusCode, Uri};
+/// use tower_ballast_http_cache::engine::{Ask, Rules, Times, Unkept, Wall, keep};
+///
+/// let (uri, none) = (Uri::from_static("http://example.com/"), HeaderMap::new());
+/// let ask = Ask { method: &Method::GET, uri: &uri, headers: &none };
+/// let mut headers = HeaderMap::new();
+/// headers.insert("cache-control", "no-store".parse().unwrap());
+/// let times = Times { asked: Wall::EPOCH, came: Wall::EPOCH };
+///
+/// let kept = keep(&Rules::shared(), ask, (StatusCode::OK, &headers), times);
+/// assert_eq!(kept.unwrap_err(), Unkept::NoStore);
+/// ```
+///
 /// # Errors
 ///
 /// Says why it is not.
@@ -68,122 +84,101 @@ pub fn keep(
     (status, headers): (StatusCode, &HeaderMap),
     times: Times,
 ) -> Result<Entry, Unkept> {
-    if *ask.method != Method::GET {
+    let facts = Facts::of(ask.headers);
+    if *ask.method != Method::GET || facts.body {
         return Err(Unkept::Method);
     }
-    let (control, is_targeted) = Control::of(headers, &rules.targeted);
-    let extent = extent(rules, status, headers)?;
-    may(rules, ask, (status, headers), &control)?;
-    let selection = Selection::of(ask.headers, headers).ok_or(Unkept::Vary)?;
-    let (lifetime, _) = lifetime(rules, (status, headers), &control, is_targeted, times);
-    let is_of_use = lifetime > age::initial(headers, times.asked, times.came)
-        || conditions::has_validator(headers)
-        || lifetime > Duration::ZERO;
-    if !is_of_use {
-        return Err(Unkept::NoFreshness);
-    }
-    let mut kept = headers.clone();
-    fields::remove_hop_by_hop(&mut kept);
-    kept.remove(header::AGE);
-    for name in &control.no_cache_fields {
-        kept.remove(name);
-    }
-    let age = age::initial(headers, times.asked, times.came);
-    Ok(Entry { status, headers: kept, control, times, age, lifetime, selection, extent })
-}
-
-fn extent(rules: &Rules, status: StatusCode, headers: &HeaderMap) -> Result<Extent, Unkept> {
-    if status.is_informational() || status == StatusCode::NOT_MODIFIED {
+    if status.is_informational() || answers_the_unkeyed(status) {
         return Err(Unkept::Status);
     }
-    if status != StatusCode::PARTIAL_CONTENT {
-        return Ok(Extent::Whole);
-    }
-    let (mut range, total) = range::content(headers).ok_or(Unkept::Part)?;
-    let length: Option<u64> =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    match length {
-        Some(length) if length != range.end - range.start => {
-            if !rules.lenient || length > range.end - range.start {
-                return Err(Unkept::Part);
-            }
-            range.start = range.end - length;
-        }
-        _ => {}
-    }
-    Ok(Extent::Part { range, total })
-}
-
-/// Whether it may be kept at all.
-fn may(
-    rules: &Rules,
-    ask: Ask<'_>,
-    (status, headers): (StatusCode, &HeaderMap),
-    control: &Control,
-) -> Result<(), Unkept> {
-    if control.must_understand && !is_understood(status) {
-        return Err(Unkept::Status);
-    }
-    // A status that is understood makes `no-store` void where `must-understand` stands beside it.
-    if control.no_store && !control.must_understand || Wishes::of(ask.headers).no_store {
+    if facts.wishes.no_store {
         return Err(Unkept::NoStore);
     }
-    if rules.shared && control.private {
+    let directives = Directives::of(rules, headers);
+    let selecting = Selecting::of(headers, ask.headers).ok_or(Unkept::Vary)?;
+    let fields = kept(headers, &directives);
+    let mut entry = Entry::new(rules, status, fields, directives, selecting, times);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let part = range::part(headers).filter(|_| facts.range).ok_or(Unkept::Part)?;
+        entry = entry.of_part(rules, part).ok_or(Unkept::Part)?;
+    }
+    judge(rules, &facts, &entry)?;
+    Ok(entry)
+}
+
+/// Whether what is made of a response may be kept, as far as it depends on the response.
+fn judge(rules: &Rules, facts: &Facts, entry: &Entry) -> Result<(), Unkept> {
+    let Directives { public, private, no_store, must_understand, .. } = entry.directives;
+    if must_understand && !is_understood(entry.status) {
+        return Err(Unkept::Status);
+    }
+    if no_store && !must_understand {
+        return Err(Unkept::NoStore);
+    }
+    if rules.shared && private {
         return Err(Unkept::Private);
     }
-    let is_allowed = control.public || control.must_revalidate || control.s_maxage.is_some();
-    if rules.shared && ask.headers.contains_key(header::AUTHORIZATION) && !is_allowed {
+    if rules.shared && facts.authorization && !entry.directives.open_to_all() {
         return Err(Unkept::Authorization);
     }
-    if rules.shared && headers.contains_key(header::SET_COOKIE) {
-        let is_explicit = control.public
-            || rules.cookies == Cookies::WithExplicitFreshness
-                && (control.max_age.is_some()
-                    || control.s_maxage.is_some()
-                    || headers.contains_key(header::EXPIRES));
-        if !is_explicit {
-            return Err(Unkept::Cookie);
+    let stated = entry.lifetime.stated;
+    let careful = rules.shared && rules.cookies == Cookies::IfPublic;
+    if rules.shared
+        && entry.headers.contains_key(SET_COOKIE)
+        && !(if careful { public } else { stated })
+    {
+        return Err(Unkept::Cookie);
+    }
+    if careful && facts.cookie && !stated && !public {
+        return Err(Unkept::Authorization);
+    }
+    // `private` is here only in a private cache, where it is as good as `public`.
+    if !(stated || public || private || freshness::may_be_guessed(entry.status)) {
+        return Err(Unkept::Status);
+    }
+    if is_useless(rules, entry) { Err(Unkept::NoFreshness) } else { Ok(()) }
+}
+
+/// Whether it could never answer anything: it must be validated and cannot be, or it was stale
+/// when it came and may not be served so.
+fn is_useless(rules: &Rules, entry: &Entry) -> bool {
+    let never_alone = entry.directives.no_cache || entry.useless_from(rules) <= entry.came();
+    never_alone && !conditions::has_validator(&entry.headers)
+}
+
+/// Statuses that answer to fields which no key knows: kept, one client's request would refuse
+/// all others.
+fn answers_the_unkeyed(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 304 | 401 | 407 | 412 | 416 | 417 | 421 | 425 | 426 | 428 | 431 | 511)
+}
+
+/// The statuses whose meaning for caches is implemented here, for `must-understand`.
+fn is_understood(status: StatusCode) -> bool {
+    let status = status.as_u16();
+    freshness::may_be_guessed(StatusCode::from_u16(status).unwrap_or_default())
+        || matches!(status, 201 | 202 | 302 | 303 | 307 | 400 | 402 | 403 | 406 | 409 | 413 | 415)
+        || matches!(status, 422 | 429 | 451 | 500 | 502..=505)
+}
+
+/// The fields that may be kept: not those of the connection, nor those that the response
+/// withholds.
+pub(super) fn kept(headers: &HeaderMap, directives: &Directives) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(headers.keys_len() + 1);
+    for (name, value) in headers {
+        if !is_of_connection(headers, name) && !directives.withheld.contains(name) {
+            kept.append(name, value.clone());
         }
     }
-    Ok(())
+    kept
 }
 
-/// How long it is fresh, and whether it says so itself.
-pub(super) fn lifetime(
-    rules: &Rules,
-    (status, headers): (StatusCode, &HeaderMap),
-    control: &Control,
-    is_targeted: bool,
-    times: Times,
-) -> (Duration, bool) {
-    if let Some(s_maxage) = control.s_maxage.filter(|_| rules.shared) {
-        return (s_maxage, true);
-    }
-    if let Some(max_age) = control.max_age {
-        return (max_age, true);
-    }
-    let date = Wall::of_field(headers, &header::DATE).unwrap_or(times.came);
-    if !is_targeted && headers.contains_key(header::EXPIRES) {
-        // What is no date, or two of them, is in the past (RFC 9111 section 5.3).
-        let expires = Wall::of_field(headers, &header::EXPIRES);
-        return (expires.map_or(Duration::ZERO, |expires| expires.since(date)), true);
-    }
-    if !is_cacheable_by_default(status) && !control.public || control.no_cache {
-        return (Duration::ZERO, false);
-    }
-    let modified = Wall::of_field(headers, &header::LAST_MODIFIED);
-    let guessed = modified.map_or(Duration::ZERO, |modified| {
-        date.since(modified).mul_f64(rules.heuristic.get()).min(rules.heuristic_most)
-    });
-    (guessed, false)
-}
-
-/// RFC 9110 section 15.1.
-fn is_cacheable_by_default(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
-}
-
-/// Whether this cache knows what is special about a status with regard to caching.
-fn is_understood(status: StatusCode) -> bool {
-    is_cacheable_by_default(status) || status.canonical_reason().is_some()
+/// Fields that belong to one connection
+/// ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
+pub(super) fn is_of_connection(headers: &HeaderMap, name: &HeaderName) -> bool {
+    const KNOWN: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    let named = |member: &[u8]| member.eq_ignore_ascii_case(name.as_str().as_bytes());
+    KNOWN.contains(name)
+        || name.as_str() == "keep-alive"
+        || name.as_str().starts_with("proxy-")
+        || list::members(headers, CONNECTION).any(named)
 }

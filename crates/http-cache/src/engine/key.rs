@@ -29,35 +29,12 @@ impl Key {
     }
 
     fn with_scheme(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = match (hosts.next(), hosts.next()) {
-            (None, _) => None,
-            (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-            (Some(_), Some(_)) => return None,
-        };
-        let authority = match (uri.authority(), host) {
-            (Some(own), None) => own.clone(),
-            (None, Some(host)) => host,
-            (Some(own), Some(host)) if own.as_str().eq_ignore_ascii_case(host.as_str()) => host,
-            _ => return None,
-        };
-        if authority.as_str().contains('@') {
-            return None;
-        }
         let scheme = scheme.to_ascii_lowercase();
-        let host = authority.host().to_ascii_lowercase();
-        let port = authority.port_u16().filter(|port| match scheme.as_str() {
-            "http" => *port != 80,
-            "https" => *port != 443,
-            _ => true,
-        });
+        let authority = authority(&scheme, uri, headers)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.is_empty() { "/" } else { path };
         // No scheme and no authority has a space or a slash, so the parts cannot run into one another.
-        Some(Self(match port {
-            Some(port) => format!("{scheme}://{host}:{port}{path}").into(),
-            None => format!("{scheme}://{host}{path}").into(),
-        }))
+        Some(Self(format!("{scheme}://{authority}{path}").into()))
     }
 
     /// The target as text.
@@ -76,5 +53,112 @@ impl AsRef<str> for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Host and port of a target in lower case, without a port that is the scheme's own; none when they are not said, not
+/// clear or not valid.
+pub(super) fn authority(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(normal(scheme, &Authority::try_from(host.as_bytes()).ok()?)?),
+        (Some(_), Some(_)) => return None,
+    };
+    let own = uri.authority().map(|own| normal(scheme, own));
+    match (own, host) {
+        (Some(own), None) => own,
+        (None, host) => host,
+        (Some(own), Some(host)) => own.filter(|own| *own == host),
+    }
+}
+
+fn normal(scheme: &str, authority: &Authority) -> Option<String> {
+    let (text, host) = (authority.as_str(), authority.host());
+    let port = text.strip_prefix(host)?;
+    // What is before the host is a user's name, and a port is digits.
+    let port = match port.strip_prefix(':') {
+        Some("") => None,
+        Some(port) => Some(port.parse::<u16>().ok()?),
+        None if port.is_empty() => None,
+        None => return None,
+    };
+    let default = match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    };
+    let host = host.to_ascii_lowercase();
+    match port.filter(|port| Some(*port) != default) {
+        _ if host.is_empty() => None,
+        Some(port) => Some(format!("{host}:{port}")),
+        None => Some(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(uri: &str, hosts: &[&str]) -> Option<Key> {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(header::HOST, host.parse().unwrap());
+        }
+        Key::of(&uri.parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn where_a_request_goes_must_be_certain() {
+        for (uri, hosts) in [
+            ("/", &[][..]),
+            ("/", &["a", "b"]),
+            ("/", &["a", "a"]),
+            ("http://a/", &["b"]),
+            ("http://a/", &["a:81"]),
+            ("/", &["user@a"]),
+            ("/", &["a:99999"]),
+            ("/", &["a/b"]),
+            ("/", &["a b"]),
+            ("/", &[":80"]),
+            ("/", &[""]),
+        ] {
+            assert_eq!(of(uri, hosts), None, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn different_targets_have_different_keys() {
+        let all = [
+            of("/", &["a"]),
+            of("/", &["b"]),
+            of("/", &["a:8080"]),
+            of("/?", &["a"]),
+            of("/?x", &["a"]),
+            of("/x", &["a"]),
+            of("/X", &["a"]),
+            of("https://a/", &["a"]),
+            of("/", &["[::1]"]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(one.is_some());
+            assert!(all[at + 1..].iter().all(|other| other != one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_target_have_one_key() {
+        assert_eq!(of("/a", &["A:80"]), of("http://a/a", &["a"]));
+        assert_eq!(of("http://a/a", &["A:80"]), of("http://a:80/a", &["a:"]));
+        assert_eq!(of("https://a:443/", &[]), of("https://a", &["a"]));
+    }
+
+    proptest! {
+        #[test]
+        fn hosts_never_panic(host in "[a-zA-Z0-9@:\\[\\]./%-]{0,20}") {
+            let _ = of("/", &[&host]);
+        }
     }
 }

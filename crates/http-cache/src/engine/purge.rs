@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
-use super::decide::Ask;
+use super::{ask::Ask, key::authority};
 
 /// The targets whose entries are void after such a response: that of the request, and those of `Location` and
 /// `Content-Location` of the same origin. None after a method that is safe, or a failure.
@@ -14,7 +14,7 @@ pub fn outdated(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> Vec<Ur
     }
     let named = [header::LOCATION, header::CONTENT_LOCATION];
     let others = named.iter().filter_map(|name| headers.get(name)?.to_str().ok());
-    let others = others.filter_map(|reference| resolve(ask.uri, reference));
+    let others = others.filter_map(|reference| resolve(ask, reference));
     std::iter::once(ask.uri.clone()).chain(others).collect()
 }
 
@@ -24,22 +24,26 @@ pub fn outdated(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> Vec<Ur
 pub fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(header::CONTENT_LOCATION).iter();
     let (Some(reference), None) = (named.next(), named.next()) else { return false };
-    let named = reference.to_str().ok().and_then(|reference| resolve(ask.uri, reference));
+    let named = reference.to_str().ok().and_then(|reference| resolve(ask, reference));
     *ask.method == Method::POST && status == StatusCode::OK && named.as_ref() == Some(ask.uri)
 }
 
 /// A reference as a target of the same origin; none when it is of another.
-fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+fn resolve(ask: Ask<'_>, reference: &str) -> Option<Uri> {
+    let base = ask.uri;
     let reference = reference.split('#').next()?;
     let rooted = |path: &str| {
         let mut parts = base.clone().into_parts();
         parts.path_and_query = Some(path.parse().ok()?);
         Uri::from_parts(parts).ok()
     };
-    if let Some(rest) = reference.strip_prefix("//") {
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let is_own = base.authority()?.as_str().eq_ignore_ascii_case(authority);
-        return if is_own { rooted(if path.is_empty() { "/" } else { path }) } else { None };
+    let of_own = |uri: Uri| {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        if is_of_origin(ask, &uri) { rooted(&without_dots(path)) } else { None }
+    };
+    if reference.starts_with("//") {
+        let scheme = base.scheme_str().unwrap_or("http");
+        return of_own(format!("{scheme}:{reference}").parse().ok()?);
     }
     if reference.starts_with('/') {
         return rooted(&without_dots(reference));
@@ -47,12 +51,7 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     let is_absolute =
         reference.find(':').is_some_and(|colon| !reference[..colon].contains(['/', '?']));
     if is_absolute {
-        let uri: Uri = reference.parse().ok()?;
-        let is_own = base.authority().is_some_and(|own| {
-            uri.authority().is_some_and(|other| own.as_str().eq_ignore_ascii_case(other.as_str()))
-        });
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        return if is_own { rooted(path) } else { None };
+        return of_own(reference.parse().ok()?);
     }
     let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
     match reference {
@@ -60,6 +59,14 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
         query if query.starts_with('?') => rooted(&format!("{}{query}", base.path())),
         path => rooted(&without_dots(&format!("{folder}/{path}"))),
     }
+}
+
+/// Whether an absolute target has the origin of the request. A request that names no scheme may have come by any.
+fn is_of_origin(ask: Ask<'_>, uri: &Uri) -> bool {
+    let Some(scheme) = uri.scheme_str() else { return false };
+    let own = authority(scheme, ask.uri, ask.headers);
+    ask.uri.scheme_str().is_none_or(|own| own.eq_ignore_ascii_case(scheme))
+        && own.is_some_and(|own| authority(scheme, uri, &HeaderMap::new()) == Some(own))
 }
 
 /// RFC 3986 section 5.2.4.

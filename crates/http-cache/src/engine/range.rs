@@ -1,72 +1,130 @@
-//! Ranges of bytes (RFC 9110 section 14).
+//! Ranges of bytes.
 
 use std::ops::Range;
 
-use http::{HeaderMap, header};
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE},
+};
 
-/// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use super::{ask::Ask, entry::Part, list, time::Wall};
+
+/// Which bytes a request wants of a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// All of it.
-    All,
-    /// From one byte to another, inclusive, or to the end.
-    From(u64, Option<u64>),
-    /// The last so many bytes.
-    Last(u64),
-    /// Several ranges, or none that is understood.
-    Other,
+    /// All: no range, one that is not understood, or several at once.
+    Whole,
+    /// These; never empty.
+    Slice(Range<u64>),
+    /// Bytes that are not there.
+    Unsatisfiable,
 }
 
-impl Wanted {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut lines = headers.get_all(header::RANGE).iter();
-        let Some(line) = lines.next() else { return Self::All };
-        let line = line.to_str().ok().filter(|_| lines.next().is_none());
-        line.and_then(Self::parse).unwrap_or(Self::Other)
+/// Which bytes of `total` a request wants of a stored response.
+pub(super) fn wanted(ask: Ask<'_>, stored: &HeaderMap, date: Wall, total: u64) -> Wanted {
+    let Some(range) = ask.headers.get(RANGE).filter(|_| ask.method == Method::GET) else {
+        return Wanted::Whole;
+    };
+    let applies = match ask.headers.get(IF_RANGE) {
+        Some(if_range) => super::conditions::is_range_of(if_range, stored, date),
+        None => true,
+    };
+    if applies { of(range.as_bytes(), total) } else { Wanted::Whole }
+}
+
+/// Which bytes of `total` a `Range` means
+/// ([RFC 9110, section 14.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-14.1.2)).
+fn of(range: &[u8], total: u64) -> Wanted {
+    let Some((unit, spec)) = split(range, b'=') else { return Wanted::Whole };
+    let Some((first, last)) = split(list::trimmed(spec), b'-') else { return Wanted::Whole };
+    if !unit.eq_ignore_ascii_case(b"bytes") {
+        return Wanted::Whole;
+    }
+    let slice = match (list::number(first), list::number(last)) {
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(total),
+        (Some(first), None) if last.is_empty() => first..total,
+        (None, Some(count)) if first.is_empty() => total.saturating_sub(count)..total,
+        _ => return Wanted::Whole,
+    };
+    if slice.is_empty() { Wanted::Unsatisfiable } else { Wanted::Slice(slice) }
+}
+
+/// Which part of a whole a 206 holds, when it is one part of a known whole.
+pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
+    let several = headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes().to_ascii_lowercase().starts_with(b"multipart/byteranges")
+    });
+    let mut lines = headers.get_all(CONTENT_RANGE).iter();
+    let (Some(line), None, false) = (lines.next(), lines.next(), several) else { return None };
+    let (unit, rest) = split(line.as_bytes(), b' ')?;
+    let (range, total) = split(rest, b'/')?;
+    let (first, last) = split(range, b'-')?;
+    let (first, last, total) = (list::number(first)?, list::number(last)?, list::number(total)?);
+    let valid = unit.eq_ignore_ascii_case(b"bytes") && first <= last && last < total;
+    valid.then(|| Part { held: first..last + 1, total })
+}
+
+/// The `Content-Range` of some bytes, or of none, of a whole.
+pub(super) fn field(range: Option<&Range<u64>>, total: u64) -> Option<HeaderValue> {
+    let text = match range {
+        Some(range) => format!("bytes {}-{}/{total}", range.start, range.end.saturating_sub(1)),
+        None => format!("bytes */{total}"),
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let middle = text.iter().position(|&byte| byte == at)?;
+    Some((&text[..middle], &text[middle + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_to_the_whole() {
+        assert_eq!(of(b"bytes=0-1", 10), Wanted::Slice(0..2));
+        assert_eq!(of(b"Bytes=5-", 10), Wanted::Slice(5..10));
+        assert_eq!(of(b"bytes=-3", 10), Wanted::Slice(7..10));
+        assert_eq!(of(b"bytes=-30", 10), Wanted::Slice(0..10));
+        assert_eq!(of(b"bytes=5-99999999999999999999", 10), Wanted::Slice(5..10));
     }
 
-    fn parse(line: &str) -> Option<Self> {
-        let (unit, range) = line.split_once('=')?;
-        if !unit.trim().eq_ignore_ascii_case("bytes") {
-            return None;
+    #[test]
+    fn what_is_not_there_cannot_be_given() {
+        for range in [&b"bytes=10-"[..], b"bytes=10-11", b"bytes=-0"] {
+            assert_eq!(of(range, 10), Wanted::Unsatisfiable);
         }
-        let (first, last) = range.trim().split_once('-')?;
-        let number = |text: &str| {
-            text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().unwrap_or(u64::MAX))
-        };
-        match (first.trim(), last.trim()) {
-            ("", "") => None,
-            ("", last) => Some(Self::Last(number(last)?)),
-            (first, "") => Some(Self::From(number(first)?, None)),
-            (first, last) => {
-                let (first, last) = (number(first)?, number(last)?);
-                (first <= last).then_some(Self::From(first, Some(last)))
+        assert_eq!(of(b"bytes=0-", 0), Wanted::Unsatisfiable);
+    }
+
+    #[test]
+    fn what_is_not_understood_means_the_whole() {
+        for range in
+            [&b"bytes=0-1,3-4"[..], b"bytes=2-1", b"items=0-1", b"bytes", b"bytes=a-b", b"bytes=-"]
+        {
+            assert_eq!(of(range, 10), Wanted::Whole);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_slice_lies_within_the_whole(range in "bytes=[0-9]{0,20}-[0-9]{0,20}", total: u64) {
+            if let Wanted::Slice(slice) = of(range.as_bytes(), total) {
+                prop_assert!(slice.start < slice.end && slice.end <= total);
+            }
+        }
+
+        #[test]
+        fn a_part_lies_within_its_whole(text in "bytes [0-9]{0,20}-[0-9]{0,20}/[0-9]{0,20}") {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(text).unwrap());
+            if let Some(part) = part(&headers) {
+                prop_assert!(part.held.start < part.held.end && part.held.end <= part.total);
             }
         }
     }
-
-    /// The bytes of a whole that is so long; none when there are none.
-    pub(super) fn within(self, total: u64) -> Option<Range<u64>> {
-        let range = match self {
-            Self::All | Self::Other => 0..total,
-            Self::From(first, last) => {
-                first..last.map_or(total, |last| last.saturating_add(1).min(total))
-            }
-            Self::Last(count) => total.saturating_sub(count)..total,
-        };
-        (!range.is_empty()).then_some(range)
-    }
-}
-
-/// Which bytes a response with `Content-Range` holds, and of how many.
-pub(super) fn content(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
-    let mut lines = headers.get_all(header::CONTENT_RANGE).iter();
-    let line = lines.next()?.to_str().ok().filter(|_| lines.next().is_none())?;
-    let (unit, rest) = line.trim().split_once(' ')?;
-    let (range, total) = rest.trim().split_once('/')?;
-    let (first, last) = range.trim().split_once('-')?;
-    let (first, last, total): (u64, u64, u64) =
-        (first.trim().parse().ok()?, last.trim().parse().ok()?, total.trim().parse().ok()?);
-    let is_right = unit.eq_ignore_ascii_case("bytes") && first <= last && last < total;
-    is_right.then(|| (first..last + 1, total))
 }

@@ -67,8 +67,10 @@ impl Rules {
         self.shared
     }
 
-    /// Takes what origins meant though they said it wrong: parts whose length is not that of their `Content-Range`, and
-    /// parts without a validator completed. Default: no.
+    /// Takes two readings that RFC 9111 does not allow but some senders expect. Default: no.
+    ///
+    /// A part to the end that is shorter than its `Content-Range` says ends where its bytes end; and `If-Modified-Since` is always
+    /// answered by 304 where nothing tells when the answer was last modified.
     #[must_use]
     pub const fn lenient(mut self, lenient: bool) -> Self {
         self.lenient = lenient;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 
 use super::Fetched;
 use crate::{
     answer::{Held, answer},
     body::CacheBody,
-    engine::{Entry, Outcome, Status, freshen, is_same, keep},
+    engine::{Ask, Entry, Outcome, Status, freshen, is_same, keep},
     exchange::Shares,
     resource::Variant,
     statistics::count,
@@ -22,9 +22,10 @@ impl Fetched {
         headers: &HeaderMap,
     ) -> (Response<CacheBody<RB>>, Shares) {
         let fresh = Arc::new(self.freshened(&variant.entry, headers));
+        // What is there is the answer to a GET, though it was a HEAD that asked after it.
         let may_stay = keep(
             &self.quest.rules,
-            self.quest.ask(),
+            Ask { method: &Method::GET, ..self.quest.ask() },
             (fresh.status(), fresh.headers()),
             self.times,
         );
