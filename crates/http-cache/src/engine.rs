@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod complete;
 mod conditions;
 mod date;
 mod decide;
@@ -29,6 +30,7 @@ mod vary;
 pub use self::{
     answer::{Answer, Part},
     ask::Ask,
+    complete::Completed,
     decide::{Decision, Forward, Stale, decide},
     entry::Entry,
     freshen::{freshen, is_same},

@@ -78,6 +78,11 @@ pub(super) fn strong_date(headers: &HeaderMap, date: Wall) -> Option<&HeaderValu
         .filter(|value| date::parse(value.as_bytes(), date).is_some_and(|modified| modified < date))
 }
 
+/// The validator by which parts of one response know each other.
+pub(super) fn strong(headers: &HeaderMap, date: Wall) -> Option<&HeaderValue> {
+    if headers.contains_key(ETAG) { strong_tag(headers) } else { strong_date(headers, date) }
+}
+
 /// Whether a client's `If-Range` names what is stored.
 pub(super) fn is_range_of(if_range: &HeaderValue, stored: &HeaderMap, date: Wall) -> bool {
     let bytes = if_range.as_bytes();

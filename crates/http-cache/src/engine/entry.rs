@@ -197,12 +197,18 @@ impl Entry {
             }
         }
         if part.held == (0..part.total) {
-            self.status = StatusCode::OK;
-            self.headers.remove(CONTENT_RANGE);
+            self.becomes_whole();
         } else {
             self.part = Some(part);
         }
         Some(self)
+    }
+
+    /// Makes of a part that has all bytes what it is.
+    pub(super) fn becomes_whole(&mut self) {
+        self.part = None;
+        self.status = StatusCode::OK;
+        self.headers.remove(CONTENT_RANGE);
     }
 }
 

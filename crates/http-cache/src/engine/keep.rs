@@ -1,8 +1,8 @@
 //! Which responses are kept (RFC 9111 section 3).
 
 use http::{
-    HeaderMap, HeaderName, Method, StatusCode,
-    header::{CONNECTION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    HeaderMap, HeaderName, Method, StatusCode, Uri,
+    header::{CONNECTION, CONTENT_LOCATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
 use super::{
@@ -10,7 +10,9 @@ use super::{
     conditions,
     directives::Directives,
     entry::Entry,
-    freshness, list, range,
+    freshness,
+    key::Key,
+    list, purge, range,
     rules::{Cookies, Rules},
     time::Times,
     vary::Selecting,
@@ -61,6 +63,9 @@ impl Unkept {
 
 /// What is kept of a response.
 ///
+/// The answer to a POST is kept for later GETs, if it says how long it is fresh and its `Content-Location` is the target
+/// ([RFC 9110, section 9.3.3](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.3)); what it makes void goes first.
+///
 /// ```
 /// use http::{HeaderMap, Method, StatusCode, Uri};
 /// use tower_ballast_http_cache::engine::{Ask, Rules, Times, Unkept, Wall, keep};
@@ -85,7 +90,8 @@ pub fn keep(
     times: Times,
 ) -> Result<Entry, Unkept> {
     let facts = Facts::of(ask.headers);
-    if *ask.method != Method::GET || facts.body {
+    let is_post = *ask.method == Method::POST;
+    if !is_post && (*ask.method != Method::GET || facts.body) {
         return Err(Unkept::Method);
     }
     if status.is_informational() || answers_the_unkeyed(status) {
@@ -101,6 +107,9 @@ pub fn keep(
     if status == StatusCode::PARTIAL_CONTENT {
         let part = range::part(headers).filter(|_| facts.range).ok_or(Unkept::Part)?;
         entry = entry.of_part(rules, part).ok_or(Unkept::Part)?;
+    }
+    if is_post && !(entry.lifetime.stated && answers_later_gets(ask, status, headers)) {
+        return Err(Unkept::Method);
     }
     judge(rules, &facts, &entry)?;
     Ok(entry)
@@ -144,6 +153,13 @@ fn judge(rules: &Rules, facts: &Facts, entry: &Entry) -> Result<(), Unkept> {
 fn is_useless(rules: &Rules, entry: &Entry) -> bool {
     let never_alone = entry.directives.no_cache || entry.useless_from(rules) <= entry.came();
     never_alone && !conditions::has_validator(&entry.headers)
+}
+
+fn answers_later_gets(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
+    let location = headers.get(CONTENT_LOCATION).and_then(|location| location.to_str().ok());
+    let named = location.and_then(|location| purge::resolve(ask, location));
+    let key = |uri: &Uri| Key::of(uri, ask.headers);
+    status == StatusCode::OK && named.is_some_and(|named| key(&named) == key(ask.uri))
 }
 
 /// Statuses that answer to fields which no key knows: kept, one client's request would refuse

@@ -29,7 +29,7 @@ pub fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool
 }
 
 /// A reference as a target of the same origin; none when it is of another.
-fn resolve(ask: Ask<'_>, reference: &str) -> Option<Uri> {
+pub(super) fn resolve(ask: Ask<'_>, reference: &str) -> Option<Uri> {
     let base = ask.uri;
     let reference = reference.split('#').next()?;
     let rooted = |path: &str| {

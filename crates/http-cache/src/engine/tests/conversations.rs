@@ -476,3 +476,83 @@ fn a_target_without_authority_is_that_of_its_host() {
     assert_eq!(of("https://a:8080/c"), ["/b", "/c"]);
     assert_eq!(of("http://a/c"), ["/b"]);
 }
+
+#[test]
+fn a_part_is_completed() {
+    let lines = "cache-control: max-age=9 | etag: \"a\" | x: 1";
+    let mut cache = cache();
+    let first = format!("{lines} | content-range: bytes 0-4/10 | content-length: 5");
+    cache.ask(&get("range: bytes=0-4"), |_| reply(206, &first, "01234"));
+    let rest = "cache-control: max-age=9 | etag: \"a\" | x: 2 | content-range: bytes 4-9/10 | content-length: 6";
+    let got = cache.ask(&get("if-none-match: \"b\" | foo: 1"), |sent| {
+        assert_eq!(*sent, fields("foo: 1 | range: bytes=5- | if-range: \"a\""));
+        reply(206, rest, "456789")
+    });
+    assert_eq!((got.status, got.body, got.field("x")), (200, "0123456789", "2"));
+    let got = hit(&mut cache, "");
+    assert_eq!((got.status, got.body), (200, "0123456789"));
+    assert_eq!((got.field("content-length"), got.field("content-range")), ("10", ""));
+}
+
+#[test]
+fn parts_of_different_responses_are_never_put_together() {
+    for (first, second) in [
+        ("etag: \"a\"", "etag: \"b\""),
+        ("etag: W/\"a\"", "etag: W/\"a\""),
+        ("last-modified: @0", "last-modified: @0"),
+        ("last-modified: @-9", "last-modified: @-9 | etag: \"a\""),
+        ("", ""),
+    ] {
+        let mut cache = cache();
+        let of = |range: &str, more: &str| {
+            format!(
+                "date: @0 | cache-control: max-age=9 | content-range: bytes {range}/10 | {more}"
+            )
+        };
+        cache.ask(&get("range: bytes=0-4"), |_| reply(206, &of("0-4", first), "01234"));
+        let mut asked = 0;
+        let got = cache.ask(&get(""), |sent| {
+            asked += 1;
+            let is_part = sent.contains_key("range");
+            if is_part { reply(206, &of("5-9", second), "56789") } else { reply(200, "", "all") }
+        });
+        assert_eq!((got.status, got.body, asked), (200, "all", 2), "{first}");
+    }
+}
+
+#[test]
+fn a_rest_that_does_not_adjoin_is_asked_for_again() {
+    for range in ["0-9/10", "6-9/10", "5-8/10", "5-10/11"] {
+        let mut cache = cache();
+        let lines = "cache-control: max-age=9 | etag: \"a\" | content-range: bytes";
+        cache.ask(&get("range: bytes=0-4"), |_| reply(206, &format!("{lines} 0-4/10"), "01234"));
+        let got = cache.ask(&get(""), |sent| {
+            let is_part = sent.contains_key("range");
+            if is_part {
+                reply(206, &format!("{lines} {range}"), "56789")
+            } else {
+                reply(200, "", "all")
+            }
+        });
+        assert_eq!(got.body, "all", "{range}");
+    }
+}
+
+#[test]
+fn the_answer_to_a_post_serves_later_gets_of_its_content_location() {
+    let after = |status, lines: &str| {
+        let mut cache = cache();
+        cache.ask(&request("POST", "/b", "content-length: 5"), |_| reply(status, lines, "made"));
+        cache.ask(&get(""), |_| reply(200, "", "asked")).body
+    };
+    assert_eq!(after(200, "expires: @99 | content-location: /b"), "made");
+    for lines in [
+        "expires: @99",
+        "expires: @99 | content-location: /c",
+        "expires: @99 | content-location: http://b/b",
+        "last-modified: @-1000 | content-location: /b",
+    ] {
+        assert_eq!(after(200, lines), "asked", "{lines}");
+    }
+    assert_eq!(after(201, "expires: @99 | content-location: /b"), "asked");
+}

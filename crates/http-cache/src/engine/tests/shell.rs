@@ -4,8 +4,8 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::{
     super::{
-        Ask, Decision, Entry, Key, Outcome, Part, Rules, Status, Times, Wall, decide, freshen,
-        is_same, keep, outdated,
+        Ask, Completed, Decision, Entry, Forward, Key, Outcome, Part, Rules, Status, Times, Wall,
+        decide, freshen, is_same, keep, outdated,
     },
     START, ask,
 };
@@ -59,7 +59,7 @@ impl Cache {
     pub(super) fn ask(
         &mut self,
         request: &Request<()>,
-        origin: impl FnOnce(&HeaderMap) -> Reply,
+        mut origin: impl FnMut(&HeaderMap) -> Reply,
     ) -> Got {
         let key = Key::of(request.uri(), request.headers()).unwrap();
         let place = self.place(&key);
@@ -74,7 +74,11 @@ impl Cache {
                 sent = Some(request.headers().clone());
                 let reply = origin(request.headers()).unwrap_or_else(|| plain(502));
                 self.make_void(request, &reply);
-                reply
+                if request.method() == "POST" {
+                    self.replied(place, request, None, Some(reply)).0
+                } else {
+                    reply
+                }
             }
             Decision::Forward { why, validate } => {
                 status.outcome = Outcome::Forwarded(why);
@@ -82,9 +86,14 @@ impl Cache {
                 if let Some(at) = validate {
                     self.kept[place].1[at].entry.validate(&mut headers);
                 }
+                let part = self.completed(place, request, why, &mut headers);
                 let reply = origin(&headers);
+                let (response, stored) = if let Some(at) = part {
+                    self.with_rest(place, request, at, reply, || origin(request.headers()))
+                } else {
+                    self.replied(place, request, validate, reply)
+                };
                 sent = Some(headers);
-                let (response, stored) = self.replied(place, request, validate, reply);
                 status.stored = stored;
                 response
             }
@@ -93,6 +102,46 @@ impl Cache {
         let (parts, body) = response.into_parts();
         let body = if request.method() == "HEAD" { "" } else { body };
         Got { status: parts.status.as_u16(), headers: parts.headers, body, sent }
+    }
+
+    /// The part that is completed, if there is one.
+    fn completed(
+        &self,
+        place: usize,
+        request: &Request<()>,
+        why: Forward,
+        headers: &mut HeaderMap,
+    ) -> Option<usize> {
+        let variants = &self.kept[place].1;
+        let at = variants.iter().rposition(|kept| kept.entry.is_for(request.headers()))?;
+        let entry = &variants[at].entry;
+        let from = entry.lacks_from(ask(request), self.now).filter(|_| why == Forward::Partial)?;
+        entry.ask_rest(from, headers);
+        Some(at)
+    }
+
+    fn with_rest(
+        &mut self,
+        place: usize,
+        request: &Request<()>,
+        at: usize,
+        reply: Reply,
+        again: impl FnOnce() -> Reply,
+    ) -> (Response<&'static str>, bool) {
+        let (old, times) = (&self.kept[place].1[at], Times { asked: self.now, came: self.now });
+        let Some(rest) = reply else { return self.replied(place, request, None, None) };
+        match old.entry.complete(&self.rules, (rest.status(), rest.headers()), times) {
+            Completed::Whole { entry, skip } => {
+                let new = &rest.body()[usize::try_from(skip).unwrap()..];
+                let body = String::leak(format!("{}{new}", old.body));
+                let whole = Kept { entry: *entry, body };
+                let answer = self.answer(&whole, request);
+                self.kept[place].1[at] = whole;
+                (answer, true)
+            }
+            Completed::Again => self.replied(place, request, None, again()),
+            Completed::Other => self.replied(place, request, None, Some(rest)),
+        }
     }
 
     /// The answer, and whether something is kept of it.

@@ -1,0 +1,101 @@
+//! Completing a part that is kept (RFC 9111 sections 3.3 and 3.4).
+
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{
+        CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+        RANGE,
+    },
+};
+
+use super::{
+    ask::Ask,
+    conditions,
+    entry::Entry,
+    freshen::freshen,
+    freshness, range,
+    rules::Rules,
+    time::{Times, Wall},
+};
+
+/// What the answer to a request for the rest of a part is good for.
+#[derive(Debug, Clone)]
+pub enum Completed {
+    /// The body of the whole is that of the part, and then what comes without its first `skip` bytes.
+    Whole {
+        /// The whole.
+        entry: Box<Entry>,
+        /// How many bytes come that are there already.
+        skip: u64,
+    },
+    /// It is of another response: ask again, without `Range` and `If-Range`.
+    Again,
+    /// It is a response like any other.
+    Other,
+}
+
+impl Entry {
+    /// From where on bytes are wanted, where a GET for the whole finds the beginning of it here, and fresh.
+    #[must_use]
+    pub fn lacks_from(&self, ask: Ask<'_>, now: Wall) -> Option<u64> {
+        let part = self.part.as_ref()?;
+        let whole =
+            range::wanted(ask, &self.headers, self.date, part.total) == range::Wanted::Whole;
+        let usable = self.is_fresh(now) && !self.directives.no_cache && part.held.start == 0;
+        (whole && usable && *ask.method == Method::GET).then_some(part.held.end)
+    }
+
+    /// Asks for the bytes from there on in the place of the whole, if it is still the same.
+    ///
+    /// Without a strong validator only a whole can be of use, and a part that comes is asked for again.
+    pub fn ask_rest(&self, from: u64, request: &mut HeaderMap) {
+        let conditions =
+            [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE, IF_RANGE];
+        for name in conditions {
+            request.remove(name);
+        }
+        if let Ok(range) = HeaderValue::try_from(format!("bytes={from}-")) {
+            request.insert(RANGE, range);
+        }
+        if let Some(validator) = conditions::strong(&self.headers, self.date) {
+            request.insert(IF_RANGE, validator.clone());
+        }
+    }
+
+    /// Puts the part and the answer to [`ask_rest`](Self::ask_rest) together, if both have the same strong validator.
+    #[must_use]
+    pub fn complete(
+        &self,
+        rules: &Rules,
+        (status, headers): (StatusCode, &HeaderMap),
+        times: Times,
+    ) -> Completed {
+        match status {
+            StatusCode::PARTIAL_CONTENT => {}
+            // The rest would begin where nothing is any more.
+            StatusCode::RANGE_NOT_SATISFIABLE => return Completed::Again,
+            _ => return Completed::Other,
+        }
+        let (Some(held), Some(came)) = (&self.part, range::part(headers)) else {
+            return Completed::Again;
+        };
+        let adjoins = held.held.start == 0
+            && (1..=held.held.end).contains(&came.held.start)
+            && came.held.end == held.total
+            && came.total == held.total;
+        if !adjoins || !self.has_same_validator(headers, times) {
+            return Completed::Again;
+        }
+        let mut entry = freshen(rules, self, headers, times);
+        entry.headers.insert(CONTENT_LENGTH, held.total.into());
+        entry.length = Some(held.total);
+        entry.becomes_whole();
+        Completed::Whole { entry: Box::new(entry), skip: held.held.end - came.held.start }
+    }
+
+    fn has_same_validator(&self, headers: &HeaderMap, times: Times) -> bool {
+        let date = freshness::date(headers, times.came);
+        let own = conditions::strong(&self.headers, self.date);
+        own.is_some() && own == conditions::strong(headers, date)
+    }
+}
