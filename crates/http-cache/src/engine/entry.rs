@@ -178,7 +178,7 @@ impl Entry {
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + FIELD)
             .sum();
-        size_of::<Self>() + fields + self.selecting.bytes()
+        size_of::<Self>() + MAP + fields + self.selecting.bytes()
     }
 
     /// Makes it the entry of a part. One that is shorter than its `Content-Range` says, though not than its
@@ -212,6 +212,7 @@ impl Entry {
     }
 }
 
-/// What a header map spends on a field beside its name and value: a bucket of 104 bytes, and its
-/// place in an index that is at most three quarters full.
-const FIELD: usize = 112;
+/// What a header map takes on the heap for a field beside its name and value, and for itself: as measured, for 3 to 42
+/// fields whose names are of the origin's own, and rather too much than too little.
+const FIELD: usize = 144;
+const MAP: usize = 256;

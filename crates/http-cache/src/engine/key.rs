@@ -1,6 +1,6 @@
 //! By what answers are found.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, Uri, header, uri::Authority};
 
@@ -29,12 +29,16 @@ impl Key {
     }
 
     fn with_scheme(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        let scheme = scheme.to_ascii_lowercase();
+        let scheme = match scheme {
+            "http" | "https" => Cow::Borrowed(scheme),
+            other => Cow::Owned(other.to_ascii_lowercase()),
+        };
         let authority = authority(&scheme, uri, headers)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.is_empty() { "/" } else { path };
         // No scheme and no authority has a space or a slash, so the parts cannot run into one another.
-        Some(Self(format!("{scheme}://{authority}{path}").into()))
+        let parts = [&*scheme, "://", &authority, path];
+        Some(Self(parts.concat().into()))
     }
 
     /// The target as text.
@@ -60,8 +64,11 @@ impl fmt::Debug for Key {
 /// clear or not valid.
 pub(super) fn authority(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let mut hosts = headers.get_all(header::HOST).iter();
+    let own = uri.authority().map(Authority::as_str);
     let host = match (hosts.next(), hosts.next()) {
         (None, _) => None,
+        // Most say the same twice.
+        (Some(host), None) if own.is_some_and(|own| own.as_bytes() == host.as_bytes()) => None,
         (Some(host), None) => Some(normal(scheme, &Authority::try_from(host.as_bytes()).ok()?)?),
         (Some(_), Some(_)) => return None,
     };

@@ -556,3 +556,16 @@ fn the_answer_to_a_post_serves_later_gets_of_its_content_location() {
     }
     assert_eq!(after(201, "expires: @99 | content-location: /b"), "asked");
 }
+
+#[test]
+fn after_a_304_that_varies_by_other_fields_it_is_for_nobody() {
+    let mut cache = cache();
+    kept(&mut cache, "cache-control: max-age=2 | etag: \"a\" | vary: foo", "body");
+    cache.wait(3);
+    let got = cache.ask(&get(""), |_| reply(304, "cache-control: max-age=9 | vary: cookie", ""));
+    assert_eq!(got.body, "body");
+    let got = cache.ask(&get("cookie: me"), |_| reply(200, "", "mine"));
+    assert_eq!((got.body, got.done()), ("mine", "fwd=vary-miss"));
+    let got = cache.ask(&get(""), |_| reply(200, "", "anew"));
+    assert_eq!(got.body, "anew");
+}
