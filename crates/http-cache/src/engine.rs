@@ -36,7 +36,7 @@ pub use self::{
     freshen::{freshen, is_same},
     keep::{Unkept, keep},
     key::Key,
-    purge::{is_for_get, outdated},
+    purge::outdated,
     rules::{Cookies, Rules},
     status::{Outcome, Status, Ttl},
     time::{Times, Wall},

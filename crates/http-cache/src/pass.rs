@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Method, Request, Response};
 use http_body::Body;
-use tower_ballast_core::{BoxError, Oneshot, Ratio};
+use tower_ballast_core::{BoxError, Oneshot};
 use tower_service::Service;
 
 use crate::{
     answer::{Miss, write_status},
     body::CacheBody,
-    engine::{Ask, Entry, Forward, Key, Outcome, Rules, Status, Times, is_for_get, keep, outdated},
+    engine::{Ask, Entry, Forward, Key, Outcome, Rules, Status, Times, keep, outdated},
     exchange::{Answer, Exchange},
     fetch::Fetched,
     quest::Head,
@@ -59,14 +59,8 @@ where
 
 /// What is kept of the response to a POST: what says itself how long it is fresh, and what it is of.
 fn kept<RB>(rules: &Rules, ask: Ask<'_>, response: &Response<RB>, times: Times) -> Option<Entry> {
-    let (status, headers) = (response.status(), response.headers());
-    if !is_for_get(ask, status, headers) {
-        return None;
-    }
-    let explicit = rules.clone().heuristic(Ratio::ZERO, Duration::ZERO);
-    let get = Ask { method: &Method::GET, ..ask };
-    let entry = keep(&explicit, get, (status, headers), times).ok()?;
-    (entry.fresh_for(times.came) > Duration::ZERO).then_some(entry)
+    let entry = keep(rules, ask, (response.status(), response.headers()), times).ok()?;
+    (*ask.method == Method::POST && entry.fresh_for(times.came) > Duration::ZERO).then_some(entry)
 }
 
 /// Sends a request whose target is not clear, or that has nothing to do with the cache.

@@ -1,8 +1,8 @@
 //! Which responses are kept (RFC 9111 section 3).
 
 use http::{
-    HeaderMap, HeaderName, Method, StatusCode, Uri,
-    header::{CONNECTION, CONTENT_LOCATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    HeaderMap, HeaderName, Method, StatusCode,
+    header::{CONNECTION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
 use super::{
@@ -10,9 +10,7 @@ use super::{
     conditions,
     directives::Directives,
     entry::Entry,
-    freshness,
-    key::Key,
-    list, purge, range,
+    freshness, list, purge, range,
     rules::{Cookies, Rules},
     time::Times,
     vary::Selecting,
@@ -108,7 +106,7 @@ pub fn keep(
         let part = range::part(headers).filter(|_| facts.range).ok_or(Unkept::Part)?;
         entry = entry.of_part(rules, part).ok_or(Unkept::Part)?;
     }
-    if is_post && !(entry.lifetime.stated && answers_later_gets(ask, status, headers)) {
+    if is_post && !(entry.lifetime.stated && purge::is_for_get(ask, status, headers)) {
         return Err(Unkept::Method);
     }
     judge(rules, &facts, &entry)?;
@@ -153,13 +151,6 @@ fn judge(rules: &Rules, facts: &Facts, entry: &Entry) -> Result<(), Unkept> {
 fn is_useless(rules: &Rules, entry: &Entry) -> bool {
     let never_alone = entry.directives.no_cache || entry.useless_from(rules) <= entry.came();
     never_alone && !conditions::has_validator(&entry.headers)
-}
-
-fn answers_later_gets(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
-    let location = headers.get(CONTENT_LOCATION).and_then(|location| location.to_str().ok());
-    let named = location.and_then(|location| purge::resolve(ask, location));
-    let key = |uri: &Uri| Key::of(uri, ask.headers);
-    status == StatusCode::OK && named.is_some_and(|named| key(&named) == key(ask.uri))
 }
 
 /// Statuses that answer to fields which no key knows: kept, one client's request would refuse

@@ -20,8 +20,7 @@ pub fn outdated(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> Vec<Ur
 
 /// Whether the response to a POST is also the one to a later GET for the same target: `Content-Location` says that it is
 /// (RFC 9110 section 9.3.3).
-#[must_use]
-pub fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
+pub(super) fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(header::CONTENT_LOCATION).iter();
     let (Some(reference), None) = (named.next(), named.next()) else { return false };
     let named = reference.to_str().ok().and_then(|reference| resolve(ask, reference));
@@ -29,7 +28,7 @@ pub fn is_for_get(ask: Ask<'_>, status: StatusCode, headers: &HeaderMap) -> bool
 }
 
 /// A reference as a target of the same origin; none when it is of another.
-pub(super) fn resolve(ask: Ask<'_>, reference: &str) -> Option<Uri> {
+fn resolve(ask: Ask<'_>, reference: &str) -> Option<Uri> {
     let base = ask.uri;
     let reference = reference.split('#').next()?;
     let rooted = |path: &str| {

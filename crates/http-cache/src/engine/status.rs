@@ -71,7 +71,10 @@ impl Status {
             let _ = write!(text, "; fwd-status={status}");
         }
         let _ = match self.ttl {
-            Some(Ttl::Fresh(left)) => write!(text, "; ttl={}", left.as_secs()),
+            // Rounded up, so that it and the `Age` beside it make the lifetime.
+            Some(Ttl::Fresh(left)) => {
+                write!(text, "; ttl={}", left.as_secs() + u64::from(left.subsec_nanos() > 0))
+            }
             Some(Ttl::Stale(over)) => write!(text, "; ttl=-{}", over.as_secs()),
             None => Ok(()),
         };
