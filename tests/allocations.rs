@@ -9,7 +9,8 @@ use std::{
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
-use http_body_util::{Empty, Full};
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast::{
     Guard, PerKeyLayer,
@@ -25,6 +26,7 @@ use tower_ballast::{
     http_client, http_server,
     prelude::*,
 };
+use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
 
 /// Answers at once, and allocates nothing.
 #[derive(Debug, Clone)]
@@ -352,4 +354,41 @@ fn a_client_preset_allocates_only_for_the_marks_and_the_spare_request() {
     let info = of_a_call(&mut http_client().layer(Ok200), request);
     // Four for the two marks in its extensions, three for the copy of them that a retry would need.
     assert_eq!(info.count_total, 7);
+}
+
+#[test]
+fn a_hit_of_the_http_cache_states_its_count_whatever_the_size_of_the_body() {
+    let hit = |size: usize| {
+        on_paused_time(async {
+            let page = Page(Bytes::from(vec![b'a'; size]));
+            let mut service = HttpCacheLayer::new(Rules::shared()).layer(page);
+            let request = || Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
+            let first = poll_to_end(&mut service, request()).unwrap();
+            first.into_body().collect().await.unwrap();
+            assert_eq!(poll_to_end(&mut service, request()).unwrap().headers()["age"], "0");
+            of_one(&mut service, request()).count_total
+        })
+    };
+    // For the key, the map of fields, `Age` and `Cache-Status`.
+    assert_eq!((hit(1), hit(1_000_000)), (13, 13));
+}
+
+/// Says that it may be kept for a minute.
+#[derive(Debug, Clone)]
+struct Page(Bytes);
+
+impl<R> Service<R> for Page {
+    type Response = http::Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: R) -> Self::Future {
+        let mut response = http::Response::new(Full::new(self.0.clone()));
+        response.headers_mut().insert("cache-control", HeaderValue::from_static("max-age=60"));
+        ready(Ok(response))
+    }
 }

@@ -7,6 +7,7 @@ mod closures;
 mod coalesce;
 mod fallback;
 mod http;
+mod http_cache;
 mod metrics;
 mod mock;
 mod per_key;
