@@ -9,7 +9,7 @@ use std::{
 
 use allocation_counter::{AllocationInfo, measure};
 use bytes::Bytes;
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast::{
@@ -362,7 +362,7 @@ fn a_hit_of_the_http_cache_states_its_count_whatever_the_size_of_the_body() {
         on_paused_time(async {
             let page = Page(Bytes::from(vec![b'a'; size]));
             let mut service = HttpCacheLayer::new(Rules::shared()).layer(page);
-            let request = || Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
+            let request = || http::Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
             let first = poll_to_end(&mut service, request()).unwrap();
             first.into_body().collect().await.unwrap();
             assert_eq!(poll_to_end(&mut service, request()).unwrap().headers()["age"], "0");

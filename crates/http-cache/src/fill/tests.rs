@@ -260,6 +260,24 @@ fn of_those_who_wait_for_the_end_one_is_woken_for_each_piece() {
 }
 
 #[test]
+fn who_goes_away_when_it_was_woken_hands_that_on() {
+    let script = Script::new([Step::Wait, data("one")]);
+    let (mut first, kept, _) = begin(&script, None, 100);
+    let bell = Arc::<Bell>::default();
+    let (mut one, mut other) = (first.fill().join().unwrap(), first.fill().join().unwrap());
+    assert!(read(&mut first, Waker::noop()).is_pending());
+    assert!(one.poll_end(&mut Context::from_waker(Waker::noop())).is_pending());
+    let waker = bell.clone().into();
+    let mut cx = Context::from_waker(&waker);
+    assert!(other.poll_end(&mut cx).is_pending());
+    script.go_on();
+    assert_eq!(bell.rung(), 0);
+    drop((first, one));
+    assert!(bell.rung() > 0 && other.poll_end(&mut cx).is_ready());
+    assert_eq!(*kept.lock().unwrap(), [End::Whole("one".into())]);
+}
+
+#[test]
 fn the_last_one_takes_the_body_along() {
     let script = Script::new([data("one"), Step::Wait, data("two")]);
     let (mut first, kept, allowance) = begin(&script, None, 100);

@@ -115,7 +115,7 @@ async fn a_stale_answer_is_served_while_one_call_renews_it() {
     advance(70 * SECOND).await;
     for _ in 0..10 {
         let request = Request::get(URI).header("cookie", "id=1").header("range", "bytes=0-0");
-        let stale = send(&service, request.body(Nothing::new()).unwrap()).await.unwrap();
+        let stale = send(&service, request.body(Nothing::default()).unwrap()).await.unwrap();
         assert_eq!(stale.text(), "0");
     }
     sleep(2 * SECOND).await;
@@ -129,7 +129,8 @@ async fn a_change_makes_what_is_there_void() {
     let origin = Origin::new(|number, _| Ok(fresh().body(text(&number.to_string()))?));
     let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
     fetch(&service, URI).await;
-    let posted = send(&service, Request::post(URI).body(Nothing::new()).unwrap()).await.unwrap();
+    let posted =
+        send(&service, Request::post(URI).body(Nothing::default()).unwrap()).await.unwrap();
     assert_eq!(posted.field("cache-status"), "http-cache; fwd=method");
     assert_eq!(fetch(&service, URI).await.text(), "2");
 }
@@ -139,7 +140,10 @@ async fn only_if_cached_is_never_sent_on() {
     let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?));
     let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
     let wish = || {
-        Request::get(URI).header("cache-control", "only-if-cached").body(Nothing::new()).unwrap()
+        Request::get(URI)
+            .header("cache-control", "only-if-cached")
+            .body(Nothing::default())
+            .unwrap()
     };
     let missing = send(&service, wish()).await.unwrap();
     assert_eq!((missing.status, origin.calls()), (StatusCode::GATEWAY_TIMEOUT, 0));
@@ -153,9 +157,9 @@ async fn a_head_and_a_range_are_answered_from_what_is_there() {
         Origin::new(|_, _| Ok(fresh().header("content-length", 10).body(text("0123456789"))?));
     let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
     fetch(&service, URI).await;
-    let head = send(&service, Request::head(URI).body(Nothing::new()).unwrap()).await.unwrap();
+    let head = send(&service, Request::head(URI).body(Nothing::default()).unwrap()).await.unwrap();
     assert_eq!((head.text(), head.field("content-length")), ("", "10"));
-    let range = Request::get(URI).header("range", "bytes=2-4").body(Nothing::new()).unwrap();
+    let range = Request::get(URI).header("range", "bytes=2-4").body(Nothing::default()).unwrap();
     let range = send(&service, range).await.unwrap();
     assert_eq!((range.status, range.text()), (StatusCode::PARTIAL_CONTENT, "234"));
     assert_eq!(range.field("content-range"), "bytes 2-4/10");

@@ -56,7 +56,7 @@ async fn of_a_target_sixteen_variants_are_kept_the_newest() {
     let ask = async |language: u32| {
         let language = format!("x-{language}");
         let request = Request::get(URI).header("accept-language", &language);
-        let reply = send(&service, request.body(Nothing::new()).unwrap()).await.unwrap();
+        let reply = send(&service, request.body(Nothing::default()).unwrap()).await.unwrap();
         assert_eq!(reply.text(), language);
     };
     for language in 0..100 {

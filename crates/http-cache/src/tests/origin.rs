@@ -22,7 +22,7 @@ use tower_ballast_core::BoxError;
 use crate::{CacheBody, HttpCache};
 
 /// The body of a request.
-pub(super) type Nothing = http_body_util::Empty<Bytes>;
+pub(super) type Nothing = http_body_util::Full<Bytes>;
 pub(super) type Answer = Result<Response<Text>, BoxError>;
 type Script = dyn Fn(usize, &Request<Nothing>) -> Answer + Send + Sync;
 
@@ -150,7 +150,7 @@ pub(super) fn fresh() -> Builder {
 }
 
 pub(super) fn get(uri: &str) -> Request<Nothing> {
-    Request::get(uri).body(Nothing::new()).unwrap()
+    Request::get(uri).body(Nothing::default()).unwrap()
 }
 
 pub(super) type Cached = HttpCache<Origin>;

@@ -9,7 +9,7 @@ use crate::{HttpCacheLayer, engine::Rules};
 const URI: &str = "http://example.com/page";
 
 fn post() -> Request<Nothing> {
-    Request::post(URI).header("content-length", 4).body(Nothing::new()).unwrap()
+    Request::post(URI).header("content-length", 4).body(Nothing::default()).unwrap()
 }
 
 /// Answers a POST with these fields, and a GET with others.

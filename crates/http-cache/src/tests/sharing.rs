@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use http_body_util::BodyExt;
 use tokio::time::advance;
 use tower::{Layer, Service};
 use tower_ballast_core::clock;
 
-use super::origin::{Nothing, Origin, fetch, fresh, get, pieces, send, text};
+use super::origin::{Nothing, Origin, fetch, fresh, get, pieces, read, send, text};
 use crate::{HttpCacheLayer, engine::Rules};
 
 const URI: &str = "http://example.com/page";
@@ -155,7 +155,7 @@ async fn those_of_another_variant_wait_for_their_own() {
     let languages = ["de", "fr"].into_iter().cycle().take(1000);
     let all = join_all(languages.map(async |language| {
         let request = http::Request::get(URI).header("accept-language", language);
-        let reply = send(&service, request.body(Nothing::new()).unwrap()).await.unwrap();
+        let reply = send(&service, request.body(Nothing::default()).unwrap()).await.unwrap();
         assert_eq!(reply.text(), language);
     }));
     all.await;
@@ -188,4 +188,28 @@ async fn what_is_too_large_goes_through_and_nobody_waits_for_it() {
     assert_eq!(origin.calls(), 10);
     let statistics = layer.handle().statistics();
     assert_eq!((statistics.stored, statistics.coming), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_one_may_throw_its_answer_away_before_the_others_look_at_theirs() {
+    for length in [Some(7), None] {
+        let origin = paced(length).takes(SECOND);
+        let mut service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
+        let (mut first, mut second) = (service.call(get(URI)), service.call(get(URI)));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        drop(first.await.unwrap());
+        assert_eq!(read(second.await.unwrap()).await.text(), "one two");
+        assert_eq!(origin.calls(), 1);
+    }
+}
+
+fn paced(length: Option<u64>) -> Origin {
+    Origin::new(move |_, _| {
+        let answer = fresh();
+        let answer = match length {
+            Some(length) => answer.header("content-length", length),
+            None => answer,
+        };
+        Ok(answer.body(pieces(["one ", "two"]))?)
+    })
 }
