@@ -20,7 +20,8 @@ Options:
   --upstream URL    where requests go, such as http://127.0.0.1:9000 (plain HTTP)
   --private         caches for one user only: stores what is `private` and what answers to
                     `Authorization`
-  --lenient         forgives four mistakes of an upstream that the rules do not forgive
+  --lenient         takes for true what an upstream seems to mean: parts that are shorter than
+                    they say, and pages without a date of change that were asked for by one
   --max-bytes N     memory for kept answers, in bytes; 268435456 (256 MiB) when not given
   --no-cache        keeps nothing
   --help            this text

@@ -1,4 +1,4 @@
-//! A caching reverse proxy.
+//! A caching reverse proxy: the rules of HTTP, and how few lines they leave to an application.
 //!
 //! ```text
 //! cargo run --release --example caching_proxy -- --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000
@@ -7,6 +7,24 @@
 //! ```text
 //!   caller --> listener --> respond --> proxy --> cache --> timeout --> client --> upstream
 //! ```
+//!
+//! `stack.rs` is what one would write oneself. Every method, every status, interim answers (1xx),
+//! bodies and trailers go through it; a body that is expected to be asked for is asked for when the
+//! upstream asks. Each answer says by `Cache-Status` and `Age` where it came from. What is stale
+//! serves for a day while the upstream cannot be reached, unless it forbids that.
+//!
+//! Of the public conformance tests for HTTP caches (`http-tests/cache-tests`) it declines five, each
+//! for a reason:
+//!
+//! | test | declined, since |
+//! |---|---|
+//! | `partial-store-partial-reuse-partial` | five bytes came that claim to be six: the last of ten that is asked for may not be among them |
+//! | `partial-store-partial-reuse-partial-absent` | the same, asked for to the end |
+//! | `partial-store-partial-reuse-partial-suffix` | the same, of which the very last is asked for |
+//! | `conditional-lm-fresh-no-lm` | without `Last-Modified` the `Date` is compared, and it is later than the client's (RFC 9111 section 4.3.2) |
+//! | `partial-store-partial-complete` | without a strong validator nobody knows that the rest belongs to the part (RFC 9111 section 3.4) |
+//!
+//! `--lenient` passes the first four: it takes for true what such an upstream seems to mean.
 
 use std::process::ExitCode;
 

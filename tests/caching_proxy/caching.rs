@@ -61,6 +61,45 @@ async fn without_a_cache_each_request_goes_to_the_upstream() {
     }
 }
 
+#[tokio::test]
+async fn a_shared_cache_keeps_nothing_private_and_a_private_one_does() {
+    let private = fresh("kept").replace("max-age", "private, max-age");
+    for (cache, calls) in [(SHARED, 2), (Cache { private: true, ..SHARED }, 1)] {
+        let rig = Rig::new(|proxy| caching(proxy, cache)).await;
+        for _ in 0..calls {
+            let (seen, _) = rig.exchange(ASK, &private).await;
+            assert!(seen.starts_with("GET /a "), "{seen}");
+        }
+        if cache.private {
+            let mut caller = rig.caller().await;
+            caller.say(ASK).await;
+            assert!(caller.hear_all().await.contains("; hit; "));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_one_caller_says_of_itself_decides_what_all_get() {
+    let rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+    let fields = "Forwarded: host=evil\r\nX-Forwarded-Host: evil\r\nX-Real-IP: evil\r\n";
+    let ask = ASK.replacen("Connection", &format!("{fields}Connection"), 1);
+    let (seen, _) = rig.exchange(&ask, &fresh("kept")).await;
+    assert!(!seen.contains("forwarded") && !seen.contains("evil"), "{seen}");
+}
+
+#[tokio::test]
+async fn interim_answers_go_through_a_cache_and_are_not_kept() {
+    let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+    let (_, first) = rig.exchange(ASK, &format!("{hints}{}", fresh("kept"))).await;
+    assert!(first.starts_with(hints), "{first}");
+    rig.lose_upstream();
+    let mut caller = rig.caller().await;
+    caller.say(ASK).await;
+    let again = caller.hear_all().await;
+    assert!(again.starts_with("HTTP/1.1 200 OK\r\n") && again.ends_with("kept"), "{again}");
+}
+
 fn fresh(body: &str) -> String {
     let length = body.len();
     format!(
