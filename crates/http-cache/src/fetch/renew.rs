@@ -39,6 +39,10 @@ impl Fetched {
         let held = (&*fresh, Held::Here(&variant.body));
         let mut response =
             answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
+        if headers.contains_key(header::SET_COOKIE) {
+            // In the place of those that were kept (RFC 9111 section 3.2).
+            response.headers_mut().remove(header::SET_COOKIE);
+        }
         for cookie in headers.get_all(header::SET_COOKIE) {
             response.headers_mut().append(header::SET_COOKIE, cookie.clone());
         }
