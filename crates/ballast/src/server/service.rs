@@ -9,7 +9,7 @@ use tower_service::Service;
 type Shed<S> = Bulkhead<Adaptive<S, HttpClassify, HttpFacts>, HttpFacts, Queue>;
 type Stack<S, O> = Respond<Metrics<Timeout<Shed<S>, HttpFacts>, HttpClassify, O>>;
 
-/// A server protected by [`http_server`].
+/// A server protected by [`http_server`](crate::http_server).
 #[derive(Debug, Clone)]
 pub struct HttpServerService<S, O = ByMethod>(pub(super) Stack<S, O>);
 
