@@ -57,7 +57,7 @@ pub(crate) fn join(
     let joined = shared.gate.join(rank, now, |ranks| {
         let target = shared.delays().tend(rank.class, now, ranks, &mut late);
         longest = longest.min(target.unwrap_or(Duration::MAX));
-        if most > 0 && !ranks.may_wait(&rank, patience) {
+        if most > 0 && !ranks.may_wait(&rank, now, patience) {
             refusal = Reason::WaitTooLong;
             return false;
         }

@@ -136,11 +136,13 @@ impl Ranks {
 
     /// Whether a newcomer would foreseeably wait no longer than so long.
     ///
-    /// One that is the first of its class may wait in any case. Only who waits finds out that it goes
-    /// faster now; if a slow time that has passed turned all away, nobody ever would.
-    #[must_use]
-    pub fn may_wait(&self, rank: &Rank, patience: Duration) -> bool {
-        self.len_of(rank.class) == 0 || self.wait_of(rank) <= patience
+    /// Only who waits finds out that it goes faster now; if a slow time that has passed turned all away,
+    /// nobody ever would. So where nobody of the class has waited for eight times that long, one may do so,
+    /// and its turn says how long a turn takes from then on.
+    pub fn may_wait(&mut self, rank: &Rank, now: Nanos, patience: Duration) -> bool {
+        let is_foreseen = self.wait_of(rank) <= patience;
+        let class = &mut self.classes[rank.class.index()];
+        is_foreseen || class.len == 0 && class.pace.may_look(now, patience)
     }
 
     /// Whether a newcomer may join where `most` of each class may wait.

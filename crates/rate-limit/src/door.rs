@@ -75,7 +75,7 @@ impl Door {
         &self,
         rank: Rank,
         now: Nanos,
-        may: impl FnOnce(&Ranks, Option<Nanos>) -> bool,
+        may: impl FnOnce(&mut Ranks, Option<Nanos>) -> bool,
     ) -> Joined {
         let mut ranks = self.lock();
         let mut opens = None;
@@ -89,7 +89,7 @@ impl Door {
             // In line it would cost its class their turns: shares are as large as the largest request.
             return Joined::Never;
         }
-        if !may(&ranks, opens) {
+        if !may(&mut ranks, opens) {
             return Joined::Refused(opens.unwrap_or_else(|| self.turn_of(&rank, &ranks, now)));
         }
         let before = ranks.turn();

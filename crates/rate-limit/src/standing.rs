@@ -88,7 +88,8 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
             reason = if most == 0 { Reason::RateLimited } else { Reason::QueueFull };
             return false;
         }
-        opens.is_none_or(|opens| opens <= now + half) && ranks.may_wait(&rank, longest.min(half))
+        opens.is_none_or(|opens| opens <= now + half)
+            && ranks.may_wait(&rank, now, longest.min(half))
     });
     match joined {
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),

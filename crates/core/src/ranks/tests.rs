@@ -349,13 +349,23 @@ fn who_leaves_tells_when_another_is_next_although_it_was_not_the_next_itself() {
 
 #[test]
 fn a_class_that_was_slow_once_is_not_foreseen_as_slow_for_ever() {
-    let mut ranks = Ranks::new();
+    let (mut ranks, second) = (Ranks::new(), Duration::from_secs(1));
+    let may = |ranks: &mut Ranks, now| ranks.may_wait(&Rank::default(), now, second);
     let slow = ranks.join(Rank::default(), NOW);
-    ranks.serve(slow, NOW + Duration::from_secs(3600));
-    assert!(ranks.may_wait(&Rank::default(), Duration::from_secs(1)));
-    let first = ranks.join(Rank::default(), NOW);
-    assert!(!ranks.may_wait(&Rank::default(), Duration::from_secs(1)), "one at a time finds out");
-    let _ = ranks.leave(first);
+    let slowed = NOW + 3600 * second;
+    ranks.serve(slow, slowed);
+    assert!(!may(&mut ranks, slowed + 7 * second), "it was slow just now");
+    let looks = slowed + 8 * second;
+    assert!(may(&mut ranks, looks));
+    let vain = ranks.join(Rank::default(), looks);
+    assert!(!may(&mut ranks, looks), "one at a time finds out");
+    let _ = ranks.leave(vain);
+    assert!(!may(&mut ranks, looks + 7 * second), "and not one after the other");
+    let looks = looks + 8 * second;
+    assert!(may(&mut ranks, looks));
+    let quick = ranks.join(Rank::default(), looks);
+    ranks.serve(quick, looks + second / 10);
+    assert!(may(&mut ranks, looks + second / 10), "what it found out holds for all");
 }
 
 #[test]
