@@ -43,15 +43,15 @@ impl HttpCacheLayer {
         self
     }
 
-    /// Where answers are kept. The first store stays. Default: [`Quick`](tower_ballast_cache::store::Quick).
+    /// Where answers are kept. The first store stays. Default:
+    /// [`S3Fifo`](tower_ballast_cache::store::S3Fifo).
     #[must_use]
     pub fn store(self, store: impl Store<Identity, Stored> + 'static) -> Self {
         self.shared.set_store(Box::new(store));
         self
     }
 
-    /// How many bytes a body may have to be kept; one that has more goes through. To be set before the capacity, so that
-    /// there is room for it. Default: 8 MiB.
+    /// How many bytes a body may have to be kept; one that has more goes through. Default: 8 MiB.
     #[must_use]
     pub fn largest(self, bytes: u64) -> Self {
         self.shared.settings.set_largest(bytes);

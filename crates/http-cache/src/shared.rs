@@ -10,10 +10,10 @@ use std::{
 use http::{HeaderMap, Uri};
 use tower_ballast_cache::{
     Epoch, Epochs,
-    store::{Capacity, Quick, Store},
+    store::{Capacity, S3Fifo, Store},
 };
 use tower_ballast_core::{
-    Event, EventKind, Reporter,
+    Event, EventKind, Ratio, Reporter,
     clock::{self, Nanos},
     flights::Flights,
 };
@@ -66,11 +66,7 @@ impl Shared {
     }
 
     pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
-        &**self.store.get_or_init(|| Box::new(self.quick(CAPACITY)))
-    }
-
-    fn quick(&self, capacity: Capacity) -> Quick<Identity, Stored> {
-        Quick::with_largest(capacity, self.settings.largest())
+        &**self.store.get_or_init(|| Box::new(within(CAPACITY)))
     }
 
     pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
@@ -81,7 +77,7 @@ impl Shared {
         let mut is_new = false;
         let store = self.store.get_or_init(|| {
             is_new = true;
-            Box::new(self.quick(capacity))
+            Box::new(within(capacity))
         });
         if !is_new {
             store.resize(capacity);
@@ -228,4 +224,9 @@ impl fmt::Debug for Shared {
 /// The present moment of wall time.
 pub(crate) fn now() -> Wall {
     clock::wall().into()
+}
+
+/// A store in which one entry, with all its variants, may take everything: how large a body may be is said elsewhere.
+fn within(capacity: Capacity) -> S3Fifo<Identity, Stored> {
+    S3Fifo::new(capacity).largest_share(Ratio::ONE)
 }

@@ -76,34 +76,4 @@ impl Capacity {
     pub const fn entries(self) -> Option<u64> {
         self.entries
     }
-
-    /// Both bounds as one.
-    pub(super) fn weights(self) -> Weights {
-        let (limit, least, most) = match (self.bytes, self.entries) {
-            (_, Some(0)) | (None, None) => (0, 1, 1),
-            (None, Some(entries)) => (entries, 1, 1),
-            (Some(bytes), None) => (bytes, 1, u64::MAX),
-            (Some(bytes), Some(entries)) => (bytes, bytes.div_ceil(entries).max(1), u64::MAX),
-        };
-        Weights { limit, least, most }
-    }
-}
-
-/// How much weight is kept, and what an entry weighs at least and at most.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Weights {
-    pub(super) limit: u64,
-    least: u64,
-    most: u64,
-}
-
-impl Weights {
-    pub(super) fn of(self, size: u64) -> u64 {
-        size.clamp(self.least, self.most)
-    }
-
-    /// Whether entries weigh the same by both.
-    pub(super) const fn weigh_like(self, other: Self) -> bool {
-        self.least == other.least && self.most == other.most
-    }
 }

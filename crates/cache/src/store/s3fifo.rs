@@ -18,6 +18,8 @@ mod ghosts;
 mod locked;
 mod part;
 mod slab;
+#[cfg(test)]
+mod tests;
 
 /// There are at most so many parts, and so few that each is for entries or bytes enough to choose from.
 const PARTS: u64 = 64;

@@ -30,19 +30,6 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// An entry has come. It is counted before it can be let go by another thread.
-    pub(super) fn came(&self, bytes: u64) {
-        self.entries.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
-    }
-
-    /// An entry has gone.
-    pub(super) fn went(&self, bytes: u64, why: &AtomicU64) {
-        self.entries.fetch_sub(1, Relaxed);
-        self.bytes.fetch_sub(bytes, Relaxed);
-        why.fetch_add(1, Relaxed);
-    }
-
     pub(super) fn usage(&self) -> Usage {
         let read = |count: &AtomicU64| count.load(Relaxed);
         Usage {

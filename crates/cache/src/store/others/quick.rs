@@ -6,12 +6,8 @@ use std::{
 
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter, sync::Cache};
 
-use super::{
-    Store, Usage,
-    capacity::{Capacity, Weights},
-    charge,
-    usage::Counts,
-};
+use super::weights::{Weights, charge};
+use crate::store::{Capacity, Store, Usage, usage::Counts};
 
 /// How many parts there are at most; how large one is at least, and how many entries it has at least.
 const PARTS: u64 = 16;

@@ -6,7 +6,8 @@ use std::{
 
 use moka::{notification::RemovalCause, sync::Cache};
 
-use super::{Store, Usage, capacity::Capacity, charge, usage::Counts};
+use super::weights::charge;
+use crate::store::{Capacity, Store, Usage, usage::Counts};
 
 /// A store that lets go by how often an entry was wanted, also before it came (W-TinyLFU): moka.
 ///

@@ -1,5 +1,4 @@
 mod hit_rates;
-mod s3fifo;
 
 use std::{
     collections::HashMap,
@@ -11,6 +10,7 @@ use proptest::prelude::*;
 use tower_ballast_core::Random;
 
 use super::*;
+use crate::store::{Capacity, S3Fifo, Store};
 
 /// How a store of one kind is made.
 type Make = fn(Capacity) -> Box<dyn Store<u64, u64>>;
@@ -19,7 +19,6 @@ type Make = fn(Capacity) -> Box<dyn Store<u64, u64>>;
 const STORES: &[Make] = &[
     |capacity| Box::new(S3Fifo::new(capacity)),
     |capacity| Box::new(Quick::new(capacity)),
-    #[cfg(feature = "moka")]
     |capacity| Box::new(Moka::new(capacity)),
 ];
 const STRICT: usize = 2;

@@ -4,9 +4,10 @@ use std::{
     hash::{Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
+    thread,
 };
 
-use tower_ballast_core::Ratio;
+use tower_ballast_core::{Random, Ratio};
 
 use super::*;
 
@@ -126,7 +127,7 @@ fn a_panic_of_a_key_harms_no_other() {
     #[derive(Clone, Default)]
     struct Alike;
 
-    impl std::hash::BuildHasher for Alike {
+    impl BuildHasher for Alike {
         type Hasher = std::hash::DefaultHasher;
 
         fn build_hasher(&self) -> Self::Hasher {
