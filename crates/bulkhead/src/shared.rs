@@ -13,7 +13,7 @@ use std::{
 
 use tower_ballast_core::{
     BoxError, EnforcementCell, Event, EventKind, Name, Priority, Random, Ratio, Reason, Reporter,
-    clock::{self, Nanos},
+    clock::{self, Nanos, Span},
     gate::Gate,
 };
 
@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     /// Locked only under the lock of the gate, or alone.
     delays: Mutex<Delays>,
     most_waiting: AtomicU32,
-    longest_wait: AtomicU64,
-    not_ready_for: AtomicU64,
+    longest_wait: Span,
+    not_ready_for: Span,
     /// Since when the inner service has been found not ready, and when it was last.
     unready_since: AtomicU64,
     unready_at: AtomicU64,
@@ -53,8 +53,8 @@ impl Shared {
             gate: Gate::new(limit),
             delays: Mutex::default(),
             most_waiting: AtomicU32::new(0),
-            longest_wait: AtomicU64::new(clock::nanos_in(Duration::from_secs(1))),
-            not_ready_for: AtomicU64::new(u64::MAX),
+            longest_wait: Span::new(Duration::from_secs(1)),
+            not_ready_for: Span::new(Duration::MAX),
             unready_since: AtomicU64::new(READY),
             unready_at: AtomicU64::new(READY),
             refusals: Refusals::default(),
@@ -175,19 +175,19 @@ impl Shared {
     }
 
     pub(crate) fn longest_wait(&self) -> Duration {
-        Duration::from_nanos(self.longest_wait.load(Relaxed))
+        self.longest_wait.get()
     }
 
     pub(crate) fn set_longest_wait(&self, longest: Duration) {
-        self.longest_wait.store(clock::nanos_in(longest), Relaxed);
+        self.longest_wait.set(longest);
     }
 
     pub(crate) fn not_ready_for(&self) -> Duration {
-        Duration::from_nanos(self.not_ready_for.load(Relaxed))
+        self.not_ready_for.get()
     }
 
     pub(crate) fn set_not_ready_for(&self, longest: Duration) {
-        self.not_ready_for.store(clock::nanos_in(longest), Relaxed);
+        self.not_ready_for.set(longest);
     }
 
     /// Notes that the inner service was found ready.

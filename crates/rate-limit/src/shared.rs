@@ -2,13 +2,13 @@
 
 use std::{
     array,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 
 use tower_ballast_core::{
     BoxError, EnforcementCell, Event, EventKind, Priority, Random, Reason, Reporter, RetryAfter,
-    clock::{self, Nanos},
+    clock::{self, Nanos, Span},
     ranks::{Rank, Ranks},
 };
 
@@ -35,8 +35,8 @@ pub(crate) struct Shared {
     slots: Slots,
     promises: Promises,
     most_waiting: AtomicU32,
-    longest_waits: [AtomicU64; 4],
-    needs: AtomicU64,
+    longest_waits: [Span; 4],
+    needs: Span,
     pub(crate) counts: Counts,
     pub(crate) enforcement: EnforcementCell,
     pub(crate) reporter: Reporter,
@@ -62,8 +62,8 @@ impl Shared {
             slots: Slots::default(),
             promises: Promises::new(quota),
             most_waiting: AtomicU32::new(0),
-            longest_waits: seconds.map(|seconds| AtomicU64::new(seconds * 1_000_000_000)),
-            needs: AtomicU64::new(0),
+            longest_waits: seconds.map(|seconds| Span::new(Duration::from_secs(seconds))),
+            needs: Span::default(),
             counts: Counts::default(),
             enforcement: EnforcementCell::default(),
             reporter: Reporter::new("rate_limit"),
@@ -97,19 +97,19 @@ impl Shared {
     }
 
     pub(crate) fn longest_wait(&self, class: Priority) -> Duration {
-        Duration::from_nanos(self.longest_waits[class.index()].load(Relaxed))
+        self.longest_waits[class.index()].get()
     }
 
     pub(crate) fn set_longest_wait(&self, class: Priority, longest: Duration) {
-        self.longest_waits[class.index()].store(clock::nanos_in(longest), Relaxed);
+        self.longest_waits[class.index()].set(longest);
     }
 
     pub(crate) fn needs(&self) -> Duration {
-        Duration::from_nanos(self.needs.load(Relaxed))
+        self.needs.get()
     }
 
     pub(crate) fn set_needs(&self, needs: Duration) {
-        self.needs.store(clock::nanos_in(needs), Relaxed);
+        self.needs.set(needs);
     }
 
     pub(crate) fn set_quota(&self, quota: Quota) {
