@@ -17,6 +17,7 @@ mod freshness;
 mod keep;
 mod key;
 mod list;
+mod own;
 mod purge;
 mod range;
 mod rules;

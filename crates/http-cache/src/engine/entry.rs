@@ -10,6 +10,7 @@ use http::{
 use super::{
     directives::Directives,
     freshness::{self, Lifetime},
+    own,
     rules::Rules,
     time::{Times, Wall},
     vary::Selecting,
@@ -62,6 +63,7 @@ impl Entry {
         {
             headers.insert(DATE, field);
         }
+        let headers = own::own(headers);
         Self {
             lifetime: freshness::lifetime(rules, status, &headers, &directives, date),
             initial_age: freshness::initial_age(&headers, times, date),

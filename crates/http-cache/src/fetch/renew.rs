@@ -8,7 +8,7 @@ use super::Fetched;
 use crate::{
     answer::{Held, answer},
     body::CacheBody,
-    engine::{Ask, Entry, Outcome, Status, freshen, is_same, keep},
+    engine::{Ask, Entry, Outcome, Status, Unkept, freshen, is_same, keep},
     exchange::Shares,
     resource::Variant,
     statistics::count,
@@ -21,16 +21,10 @@ impl Fetched {
         variant: &Variant,
         headers: &HeaderMap,
     ) -> (Response<CacheBody<RB>>, Shares) {
-        let fresh = Arc::new(self.freshened(&variant.entry, headers));
-        // What is there is the answer to a GET, though it was a HEAD that asked after it.
-        let may_stay = keep(
-            &self.quest.rules,
-            Ask { method: &Method::GET, ..self.quest.ask() },
-            (fresh.status(), fresh.headers()),
-            self.times,
-        );
+        let (fresh, may_stay) = self.freshened(&variant.entry, headers);
+        let fresh = Arc::new(fresh);
         self.quest.shared.change(self.at(), |resource| match may_stay {
-            Ok(_) => resource.freshen(&variant.entry, &fresh),
+            Ok(()) => resource.freshen(&variant.entry, &fresh),
             Err(_) => resource.forget(&variant.entry),
         });
         count(&self.quest.shared.counts.validated);
@@ -53,14 +47,26 @@ impl Fetched {
         (response, Shares::Alone)
     }
 
-    /// An entry made fresh. A cookie that comes with that is for the one who asked.
-    fn freshened(&self, entry: &Entry, headers: &HeaderMap) -> Entry {
-        if !headers.contains_key(header::SET_COOKIE) {
-            return freshen(&self.quest.rules, entry, headers, self.times);
+    /// An entry made fresh, and whether it may still be kept. A cookie that comes with that and may not be kept is for the
+    /// one who asked.
+    fn freshened(&self, entry: &Entry, headers: &HeaderMap) -> (Entry, Result<(), Unkept>) {
+        let fresh = freshen(&self.quest.rules, entry, headers, self.times);
+        match self.may_stay(&fresh) {
+            Err(Unkept::Cookie) if headers.contains_key(header::SET_COOKIE) => {
+                let mut headers = headers.clone();
+                headers.remove(header::SET_COOKIE);
+                let fresh = freshen(&self.quest.rules, entry, &headers, self.times);
+                let may_stay = self.may_stay(&fresh);
+                (fresh, may_stay)
+            }
+            may_stay => (fresh, may_stay),
         }
-        let mut headers = headers.clone();
-        headers.remove(header::SET_COOKIE);
-        freshen(&self.quest.rules, entry, &headers, self.times)
+    }
+
+    /// What is there is the answer to a GET, though it was perhaps a HEAD that asked after it.
+    fn may_stay(&self, fresh: &Entry) -> Result<(), Unkept> {
+        let ask = Ask { method: &Method::GET, ..self.quest.ask() };
+        keep(&self.quest.rules, ask, (fresh.status(), fresh.headers()), self.times).map(drop)
     }
 
     /// What the answer to a HEAD tells of what is there.
@@ -72,7 +78,7 @@ impl Fetched {
         }
         self.quest.shared.change(self.at(), |resource| {
             if is_same(&variant.entry, headers) {
-                let fresh = self.freshened(&variant.entry, headers);
+                let (fresh, _) = self.freshened(&variant.entry, headers);
                 resource.freshen(&variant.entry, &Arc::new(fresh));
             } else {
                 resource.forget(&variant.entry);

@@ -162,21 +162,12 @@ impl Locked {
         self.wake_all()
     }
 
-    /// The pieces as one, which from now on they share.
+    /// The pieces as one, which from now on they share. It has memory of its own: how large the buffers are that
+    /// the pieces were cut from cannot be seen.
     pub(super) fn whole(&mut self) -> Bytes {
-        let mut parts = self.pieces.iter().filter_map(Piece::data);
-        let whole = match (parts.next(), parts.next()) {
-            (None, _) => Bytes::new(),
-            (Some(only), None) => only.clone(),
-            (Some(_), Some(_)) => {
-                let mut whole = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0));
-                self.pieces
-                    .iter()
-                    .filter_map(Piece::data)
-                    .for_each(|part| whole.extend_from_slice(part));
-                Bytes::from(whole)
-            }
-        };
+        let mut whole = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0));
+        self.pieces.iter().filter_map(Piece::data).for_each(|part| whole.extend_from_slice(part));
+        let whole = Bytes::from(whole);
         let mut from = 0;
         for piece in &mut self.pieces {
             if let Piece::Data(data) = piece {
@@ -254,17 +245,12 @@ impl Piece {
         size as u64
     }
 
-    /// In memory of its own: a piece may keep a much larger buffer alive that it was cut from.
+    /// A small one in memory of its own, since it may keep a much larger buffer alive that it was cut from.
     pub(super) fn detached(self) -> Self {
-        let Self::Data(data) = self else { return self };
-        if data.len() < SMALL {
-            return Self::Data(Bytes::copy_from_slice(&data));
+        match self {
+            Self::Data(data) if data.len() < SMALL => Self::Data(Bytes::copy_from_slice(&data)),
+            piece => piece,
         }
-        Self::Data(match data.try_into_mut() {
-            Ok(own) if own.capacity() - own.len() <= own.len() / 16 => own.freeze(),
-            Ok(own) => Bytes::copy_from_slice(&own),
-            Err(shared) => Bytes::copy_from_slice(&shared),
-        })
     }
 
     const fn data(&self) -> Option<&Bytes> {

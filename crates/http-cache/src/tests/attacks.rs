@@ -4,7 +4,10 @@ use http::{HeaderName, Request, Response, header};
 use tower::Layer;
 
 use super::origin::{Cached, Nothing, Origin, fresh, send, text};
-use crate::{HttpCacheLayer, engine::Rules};
+use crate::{
+    HttpCacheLayer,
+    engine::{Cookies, Rules},
+};
 
 type Fields = &'static [(&'static str, &'static str)];
 /// A request as method, target and fields.
@@ -187,21 +190,24 @@ async fn the_body_of_a_get_is_in_no_key_and_its_answer_not_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cookie_that_comes_with_a_304_is_for_the_one_who_asked() {
-    let origin = Origin::new(|number, _| {
-        let answer = fresh().header("etag", "\"a\"");
-        Ok(match number {
-            0 => answer.body(text("page"))?,
-            _ => answer.status(304).header("set-cookie", "id=a").body(text(""))?,
-        })
-    });
-    let service = HttpCacheLayer::new(Rules::shared()).layer(origin);
-    ask(&service, ("GET", PAGE, &[])).await;
-    tokio::time::advance(std::time::Duration::from_secs(61)).await;
-    let first = send(&service, request(("GET", PAGE, &[("cookie", "id=a")]))).await.unwrap();
-    assert_eq!((first.text(), first.field("set-cookie")), ("page", "id=a"));
-    let other = send(&service, request(("GET", PAGE, &[]))).await.unwrap();
-    assert_eq!((other.field("set-cookie"), other.field("age")), ("", "0"));
+async fn a_cookie_that_comes_with_a_304_is_kept_by_the_rule_for_cookies() {
+    let rules = |cookies| Rules::shared().cookies(cookies);
+    for (cookies, kept) in [(Cookies::IfPublic, ""), (Cookies::WithExplicitFreshness, "id=a")] {
+        let origin = Origin::new(|number, _| {
+            let answer = fresh().header("etag", "\"a\"");
+            Ok(match number {
+                0 => answer.body(text("page"))?,
+                _ => answer.status(304).header("set-cookie", "id=a").body(text(""))?,
+            })
+        });
+        let service = HttpCacheLayer::new(rules(cookies)).layer(origin);
+        ask(&service, ("GET", PAGE, &[])).await;
+        tokio::time::advance(std::time::Duration::from_secs(61)).await;
+        let first = send(&service, request(("GET", PAGE, &[("cookie", "id=a")]))).await.unwrap();
+        assert_eq!((first.text(), first.field("set-cookie")), ("page", "id=a"));
+        let other = send(&service, request(("GET", PAGE, &[]))).await.unwrap();
+        assert_eq!((other.field("set-cookie"), other.field("age")), (kept, "0"), "{cookies:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
