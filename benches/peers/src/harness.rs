@@ -192,7 +192,7 @@ fn check(name: &str, expect: Expect, answers: u64, calls: u64) {
     assert_eq!(answers, expected, "{name}: answers among {calls} calls");
 }
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
         .build()

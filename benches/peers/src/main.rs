@@ -10,6 +10,7 @@ mod bulkhead;
 mod cache;
 mod counting;
 mod harness;
+mod http_cache;
 mod loopback;
 mod metrics;
 mod rate_limit;
@@ -66,6 +67,7 @@ fn cases() -> Vec<Case> {
         timeout::cases(),
         bulkhead::cases(),
         cache::cases(),
+        http_cache::cases().into(),
         metrics::cases(),
         rate_limit::cases(),
         stack::cases(),

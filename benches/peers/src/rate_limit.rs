@@ -8,7 +8,7 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::DefaultKeyedStateStore,
 };
-use tower::Layer;
+use tower::{Layer, limit::RateLimitLayer};
 use tower_ballast_core::{
     Key, Random,
     clock::{self, Nanos},
@@ -25,11 +25,13 @@ use crate::{
     harness::{
         Bar, Case,
         Expect::{self, Answers, Refusals},
+        runtime,
     },
     services::Noop,
 };
 
 const PERMITTED: &str = "governor, std's clock, permitted";
+const TOWER: &str = "tower's rate limit, one for each service";
 const REJECTED: &str = "governor, std's clock, rejected";
 /// Slow enough for all keys to owe at all times, with a burst that never ends.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -48,6 +50,14 @@ pub fn cases() -> Vec<Case> {
         gate("ballast gate, rejected", Algorithm::Gcra, Refusals)
             .against(REJECTED, Bar::Cost(1.35)),
     ];
+    let hour = Duration::from_secs(3600);
+    // Tower's makes a timer at once, and that asks for a runtime.
+    let runtime = runtime();
+    let tower = {
+        let _entered = runtime.enter();
+        RateLimitLayer::new(u64::MAX / 2, hour).layer(Noop)
+    };
+    cases.push(Case::reused(TOWER, tower, Answers));
     let ample = Quota::per(INTERVAL, BURST).burst(BURST);
     for (name, layer, expect, against, bar) in [
         (
@@ -74,6 +84,14 @@ pub fn cases() -> Vec<Case> {
             Answers,
         )
         .against(PERMITTED, Bar::None),
+    );
+    cases.push(
+        Case::reused(
+            "ballast rate limit layer, as tower's",
+            PriorityRateLimitLayer::new(ample).layer(Noop),
+            Answers,
+        )
+        .against(TOWER, Bar::None),
     );
     for (name, algorithm) in [
         ("ballast token bucket", Algorithm::TokenBucket),
