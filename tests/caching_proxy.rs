@@ -5,6 +5,8 @@
 mod arguments;
 mod caching;
 mod interim;
+#[cfg(target_os = "linux")]
+mod memory;
 mod passing;
 mod rig;
 mod wire;
