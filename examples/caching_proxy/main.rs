@@ -13,7 +13,7 @@
 //! upstream asks. Each answer says by `Cache-Status` and `Age` where it came from. What is stale
 //! serves for a day while the upstream cannot be reached, unless it forbids that.
 //!
-//! Of the public conformance tests for HTTP caches (`http-tests/cache-tests`) it declines five, each
+//! Of the public conformance tests for HTTP caches (`http-tests/cache-tests`) it declines four, each
 //! for a reason:
 //!
 //! | test | declined, since |
@@ -22,9 +22,8 @@
 //! | `partial-store-partial-reuse-partial-absent` | the same, asked for to the end |
 //! | `partial-store-partial-reuse-partial-suffix` | the same, of which the very last is asked for |
 //! | `conditional-lm-fresh-no-lm` | without `Last-Modified` the `Date` is compared, and it is later than the client's (RFC 9111 section 4.3.2) |
-//! | `partial-store-partial-complete` | without a strong validator nobody knows that the rest belongs to the part (RFC 9111 section 3.4) |
 //!
-//! `--lenient` passes the first four: it takes for true what such an upstream seems to mean.
+//! `--lenient` passes them: it takes for true what such an upstream seems to mean.
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use tower::{BoxError, Service, ServiceBuilder, service_fn, util::BoxCloneSyncSer
 use tower_ballast::{RespondLayer, TimeoutLayer, cache::store::Capacity};
 
 use tower_ballast_http_cache::{
-    HttpCacheLayer,
+    CompleteParts, HttpCacheLayer,
     engine::{Cookies, Rules},
 };
 
@@ -40,13 +40,16 @@ pub(crate) fn caching(proxy: Proxy, cache: Cache) -> Front {
     front(proxy.discreet(), client)
 }
 
-fn layer(cache: Cache) -> HttpCacheLayer {
+fn layer(cache: Cache) -> HttpCacheLayer<CompleteParts> {
     let rules = if cache.private { Rules::private() } else { Rules::shared() };
     let rules = rules
         .cookies(Cookies::WithExplicitFreshness)
         .stale_if_disconnected(OUTAGE)
         .lenient(cache.lenient);
-    HttpCacheLayer::new(rules).capacity(Capacity::of_bytes(cache.max_bytes)).name("caching-proxy")
+    HttpCacheLayer::new(rules)
+        .complete_parts()
+        .capacity(Capacity::of_bytes(cache.max_bytes))
+        .name("caching-proxy")
 }
 
 fn front<S, B>(proxy: Proxy, client: S) -> Front

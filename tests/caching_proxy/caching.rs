@@ -43,6 +43,37 @@ async fn a_stale_answer_is_served_when_nobody_is_at_the_upstream_unless_it_forbi
 }
 
 #[tokio::test]
+async fn the_rest_of_a_part_is_asked_for_and_put_to_it_if_it_belongs_there() {
+    for (tag, whole) in [("\"a\"", "headrest"), ("\"b\"", "another")] {
+        let rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+        let part = |range: &str, tag: &str, body: &str| {
+            format!(
+                "HTTP/1.1 206 Partial Content\r\ncontent-length: 4\r\netag: {tag}\r\n\
+                 content-range: bytes {range}/8\r\ncache-control: max-age=60\r\n\
+                 connection: close\r\n\r\n{body}"
+            )
+        };
+        let beginning = ASK.replace("Connection", "Range: bytes=0-3\r\nConnection");
+        rig.exchange(&beginning, &part("0-3", "\"a\"", "head")).await;
+
+        let mut caller = rig.caller().await;
+        caller.say(ASK).await;
+        let mut upstream = rig.upstream().await;
+        let seen = upstream.hear("\r\n\r\n").await;
+        assert!(seen.contains("range: bytes=4-\r\n") && seen.contains("if-range: \"a\""), "{seen}");
+        upstream.say(part("4-7", tag, "rest")).await;
+        if tag != "\"a\"" {
+            let mut upstream = rig.upstream().await;
+            let seen = upstream.hear("\r\n\r\n").await;
+            assert!(!seen.contains("range"), "{seen}");
+            upstream.say(fresh(whole)).await;
+        }
+        let answer = caller.hear_all().await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(whole), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_changes_the_page_takes_it_away() {
     let rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
     rig.exchange(ASK, &fresh("old")).await;

@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use tower_ballast_http::{ByAuthority, HttpClassify, HttpDrain, HttpFacts, HttpReplay, Idempotent};
-use tower_ballast_http_cache::{HttpCache, HttpCacheHandle, HttpCacheLayer};
+use tower_ballast_http_cache::{HttpCache, HttpCacheHandle, HttpCacheLayer, WholeOnly};
 use tower_ballast_metrics::Metrics;
 use tower_ballast_retry::Retry;
 use tower_ballast_timeout::Timeout;
@@ -12,8 +12,8 @@ use crate::{HttpClient, endpoint::Endpoint, per_key::PerKey};
 
 type Attempts<S, R, D> =
     Retry<PerKey<S, ByAuthority, Endpoint, Endpoint>, Idempotent, R, HttpClassify, D>;
-type Stack<S, R, D> =
-    Metrics<Timeout<HttpCache<Attempts<S, R, D>>, HttpFacts>, HttpClassify, ByAuthority>;
+type Stack<S, R, D, P> =
+    Metrics<Timeout<HttpCache<Attempts<S, R, D>, P>, HttpFacts>, HttpClassify, ByAuthority>;
 
 /// [`http_client`](crate::http_client) with a response cache. Made by [`HttpClient::cache`].
 ///
@@ -33,9 +33,9 @@ type Stack<S, R, D> =
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct CachedHttpClient<R = HttpReplay, D = HttpDrain> {
+pub struct CachedHttpClient<R = HttpReplay, D = HttpDrain, P = WholeOnly> {
     client: HttpClient<R, D>,
-    cache: HttpCacheLayer,
+    cache: HttpCacheLayer<P>,
 }
 
 impl<R, D> HttpClient<R, D> {
@@ -43,12 +43,12 @@ impl<R, D> HttpClient<R, D> {
     ///
     /// The cache of one user is [`Rules::private`](crate::http_cache::engine::Rules::private); one that many users share through this client
     /// is [`Rules::shared`](crate::http_cache::engine::Rules::shared).
-    pub const fn cache(self, cache: HttpCacheLayer) -> CachedHttpClient<R, D> {
+    pub const fn cache<P>(self, cache: HttpCacheLayer<P>) -> CachedHttpClient<R, D, P> {
         CachedHttpClient { client: self, cache }
     }
 }
 
-impl<R, D> CachedHttpClient<R, D> {
+impl<R, D, P> CachedHttpClient<R, D, P> {
     /// The client without its cache, with all its handles.
     pub const fn client(&self) -> &HttpClient<R, D> {
         &self.client
@@ -71,8 +71,8 @@ impl<R, D> CachedHttpClient<R, D> {
     }
 }
 
-impl<S, R: Clone, D: Clone> Layer<S> for CachedHttpClient<R, D> {
-    type Service = CachedHttpClientService<S, R, D>;
+impl<S, R: Clone, D: Clone, P: Clone> Layer<S> for CachedHttpClient<R, D, P> {
+    type Service = CachedHttpClientService<S, R, D, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let client = &self.client;
@@ -84,15 +84,17 @@ impl<S, R: Clone, D: Clone> Layer<S> for CachedHttpClient<R, D> {
 
 /// A client protected by a [`CachedHttpClient`].
 #[derive(Debug, Clone)]
-pub struct CachedHttpClientService<S, R = HttpReplay, D = HttpDrain>(Stack<S, R, D>);
+pub struct CachedHttpClientService<S, R = HttpReplay, D = HttpDrain, P = WholeOnly>(
+    Stack<S, R, D, P>,
+);
 
-impl<S, R, D, Req> Service<Req> for CachedHttpClientService<S, R, D>
+impl<S, R, D, P, Req> Service<Req> for CachedHttpClientService<S, R, D, P>
 where
-    Stack<S, R, D>: Service<Req>,
+    Stack<S, R, D, P>: Service<Req>,
 {
-    type Response = <Stack<S, R, D> as Service<Req>>::Response;
-    type Error = <Stack<S, R, D> as Service<Req>>::Error;
-    type Future = <Stack<S, R, D> as Service<Req>>::Future;
+    type Response = <Stack<S, R, D, P> as Service<Req>>::Response;
+    type Error = <Stack<S, R, D, P> as Service<Req>>::Error;
+    type Future = <Stack<S, R, D, P> as Service<Req>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(cx)

@@ -36,6 +36,8 @@ pub(crate) struct Miss {
     pub(crate) why: Forward,
     /// What is there, and perhaps still good.
     pub(crate) validate: Option<Variant>,
+    /// The beginning of what is wanted, and from where on that is missing.
+    pub(crate) rest: Option<(Variant, u64)>,
     pub(crate) resource: Arc<Resource>,
 }
 
@@ -63,12 +65,17 @@ pub(crate) fn look<B>(
         Decision::Missing => return Found::Missing,
         Decision::Forward { why, validate } => {
             let validate = validate.and_then(|at| resource.variant(at)).cloned();
-            return Found::Miss(Miss { why, validate, resource });
+            let part = (why == Forward::Partial).then(|| resource.variant_for(ask.headers));
+            let rest = part.flatten().and_then(|part| {
+                let from = part.entry.lacks_from(rules, ask, now)?;
+                Some((part.clone(), from))
+            });
+            return Found::Miss(Miss { why, validate, rest, resource });
         }
         Decision::Serve { entry, stale } => (entry, stale),
     };
     let Some(variant) = resource.variant(at) else {
-        return Found::Miss(Miss { why: Forward::UriMiss, validate: None, resource });
+        return Found::Miss(Miss { why: Forward::UriMiss, validate: None, rest: None, resource });
     };
     let mut status = Status::new(collapsed.map_or(Outcome::Hit, Outcome::Forwarded));
     status.collapsed = collapsed.is_some();

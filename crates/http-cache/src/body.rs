@@ -26,7 +26,7 @@ pin_project! {
     enum State<B> {
         Whole { bytes: Bytes },
         Filling { reader: Reader },
-        // It was too large to be kept.
+        // It is too large to be kept.
         Rest { source: Source },
         Inner { #[pin] body: B },
     }
@@ -39,6 +39,10 @@ impl<B> CacheBody<B> {
 
     pub(crate) const fn filling(reader: Reader) -> Self {
         Self { state: State::Filling { reader } }
+    }
+
+    pub(crate) const fn rest(source: Source) -> Self {
+        Self { state: State::Rest { source } }
     }
 
     pub(crate) const fn inner(body: B) -> Self {

@@ -25,6 +25,8 @@ pub(crate) struct Exchange<S, B> {
     pub(crate) service: S,
     pub(crate) request: Request<B>,
     pub(crate) quest: Quest,
+    /// The body for a second request, if there can be one.
+    pub(crate) second: fn(&B) -> Option<B>,
 }
 
 pub(crate) type Answer<B, E> = Result<Response<CacheBody<B>>, E>;
@@ -50,7 +52,7 @@ pub(crate) enum Shares {
 
 impl<S, B, RB> Exchange<S, B>
 where
-    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
     B: Send + 'static,
@@ -62,7 +64,7 @@ where
         if !self.quest.may_join() || miss.resource.goes_alone(clock::now()) {
             return self.go_alone(miss).await;
         }
-        let Self { service, request, quest } = self;
+        let Self { service, request, quest, second } = self;
         let (why, mut has_failed) = (miss.why, false);
         // Of those who waited in vain one makes the call anew, and the others wait for that.
         for _ in 0..2 {
@@ -71,7 +73,7 @@ where
                 None => match quest.shared.flights.board(quest.flight(&miss)) {
                     Boarding::First(start) => {
                         count(&quest.shared.counts.misses);
-                        let call = Self { service, request, quest }.lead(miss);
+                        let call = Self { service, request, quest, second }.lead(miss);
                         return match start.with(call, Own::share).await {
                             Landed::Led(own) => own.into_outcome(),
                             _ => unreachable!("who begins a call is given what it gave"),
@@ -108,7 +110,7 @@ where
             let code = StatusCode::BAD_GATEWAY;
             return Ok(refusal(&quest.shared, code, status, "shared-call-failed"));
         }
-        Self { service, request, quest }.go_alone(miss).await
+        Self { service, request, quest, second }.go_alone(miss).await
     }
 
     async fn go_alone(self, miss: Miss) -> Answer<RB, S::Error> {
@@ -118,7 +120,7 @@ where
 
     /// Fetches for all who wait. Another call may have ended after this request looked and before it began this one.
     async fn lead(self, miss: Miss) -> Own {
-        let Self { service, request, quest } = self;
+        let Self { service, request, quest, second } = self;
         let why = miss.why;
         if let Some(coming) = quest.coming() {
             if let Followed::Answer(response) = quest.follow(coming.clone(), why).await {
@@ -127,7 +129,7 @@ where
         } else if let Found::Answer { response, .. } = quest.look(Some(why)) {
             return Own::new::<RB, S::Error>(Ok(response), Shares::Look);
         }
-        Self { service, request, quest }.renew(miss).await
+        Self { service, request, quest, second }.renew(miss).await
     }
 
     /// Fetches, whatever is there.

@@ -14,7 +14,7 @@ use crate::{
     body::CacheBody,
     engine::{Entry, Outcome, Status, Times, keep},
     exchange::{Answer, Exchange, Shares},
-    fill::{End, Fill, Keep, source},
+    fill::{End, Fill, Keep, Source, source},
     identity::Identity,
     progress::Coming,
     quest::Quest,
@@ -23,6 +23,7 @@ use crate::{
     statistics::count,
 };
 
+mod complete;
 mod renew;
 
 /// Marks an answer that came from another place than the one that was asked, and is not kept.
@@ -35,6 +36,8 @@ pub(crate) struct Fetched {
     pub(crate) epoch: Epoch,
     pub(crate) miss: Miss,
     pub(crate) times: Times,
+    /// The status that came, where the client gets another one.
+    pub(crate) forwarded: Option<StatusCode>,
 }
 
 impl<S, B, RB> Exchange<S, B>
@@ -43,9 +46,20 @@ where
     RB: Body + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    /// Sends the request, and keeps the answer if it may.
-    pub(crate) async fn fetch(self, miss: Miss) -> (Answer<RB, S::Error>, Shares) {
-        let Self { service, mut request, quest } = self;
+    /// Sends the request, for what is missing or for all, and keeps the answer if it may.
+    pub(crate) async fn fetch(self, mut miss: Miss) -> (Answer<RB, S::Error>, Shares)
+    where
+        S: Clone,
+    {
+        let second = (self.second)(self.request.body());
+        match miss.rest.take().zip(second) {
+            Some((rest, body)) => self.complete(miss, rest, body).await,
+            None => self.fetch_whole(miss).await,
+        }
+    }
+
+    async fn fetch_whole(self, miss: Miss) -> (Answer<RB, S::Error>, Shares) {
+        let Self { service, mut request, quest, .. } = self;
         quest.shared.settings.strip(request.headers_mut());
         if let Some(variant) = &miss.validate {
             // What is to be cut from if it is the same is not known before it is.
@@ -57,21 +71,28 @@ where
         let (epoch, asked) = (quest.shared.mark(&quest.identity), now());
         let outcome = Oneshot::new(service, request).await;
         let times = Times { asked, came: now() };
-        let fetched = Fetched { quest, epoch, miss, times };
+        Fetched { quest, epoch, miss, times, forwarded: None }.came(outcome)
+    }
+}
+
+impl Fetched {
+    fn came<RB, E>(self, outcome: Result<Response<RB>, E>) -> (Answer<RB, E>, Shares)
+    where
+        RB: Body + Send + 'static,
+        RB::Error: Into<BoxError>,
+    {
         match outcome {
             Ok(response) => {
-                let (response, shares) = fetched.answered(response);
+                let (response, shares) = self.answered(response);
                 (Ok(response), shares)
             }
-            Err(error) => match fetched.spare(None) {
+            Err(error) => match self.spare(None) {
                 Some(response) => (Ok(response), Shares::Failed(None)),
                 None => (Err(error), Shares::Failed(None)),
             },
         }
     }
-}
 
-impl Fetched {
     fn answered<RB>(self, response: Response<RB>) -> (Response<CacheBody<RB>>, Shares)
     where
         RB: Body + Send + 'static,
@@ -97,7 +118,7 @@ impl Fetched {
             return (self.passed(response, Some("redirected")), Shares::Alone);
         }
         match keep(&self.quest.rules, self.quest.ask(), (status, response.headers()), self.times) {
-            Ok(entry) => self.fill(entry, response),
+            Ok(entry) => self.fill(entry, response.map(source)),
             Err(unkept) => {
                 self.outdate(status);
                 self.go_alone();
@@ -122,19 +143,16 @@ impl Fetched {
     pub(crate) fn fill<RB>(
         self,
         entry: Entry,
-        response: Response<RB>,
-    ) -> (Response<CacheBody<RB>>, Shares)
-    where
-        RB: Body + Send + 'static,
-        RB::Error: Into<BoxError>,
-    {
+        response: Response<Source>,
+    ) -> (Response<CacheBody<RB>>, Shares) {
         let (said, exact) = (entry.body_length(), response.body().size_hint().exact());
         let largest = self.quest.shared.settings.largest();
         let length = said.or(exact);
         if said.zip(exact).is_some_and(|(said, exact)| said != exact) {
             count(&self.quest.shared.counts.dropped);
             self.go_alone();
-            return (self.passed(response, Some("length")), Shares::Alone);
+            let response = response.map(CacheBody::rest);
+            return (self.marked(response, Some("length")), Shares::Alone);
         }
         let reserved = length
             .is_none_or(|length| length <= largest)
@@ -143,10 +161,12 @@ impl Fetched {
         let Some(reserved) = reserved else {
             count(&self.quest.shared.counts.dropped);
             self.go_alone();
-            return (self.passed(response, Some("too-large")), Shares::Alone);
+            let response = response.map(CacheBody::rest);
+            return (self.marked(response, Some("too-large")), Shares::Alone);
         };
         let (is_for_all, entry) = (self.is_for_all(&entry), Arc::new(entry));
         let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        status.forwarded = self.forwarded.map(|status| status.as_u16());
         status.stored = true;
         let (shared, at) =
             (Arc::clone(&self.quest.shared), (self.quest.identity.clone(), self.epoch));
@@ -156,9 +176,9 @@ impl Fetched {
         if body.is_end_stream() {
             keep(if length.unwrap_or(0) == 0 { End::Whole(Bytes::new()) } else { End::Cut });
             let others = if is_for_all == Some(true) { Shares::Look } else { Shares::Alone };
-            return (Response::from_parts(parts, CacheBody::inner(body)), others);
+            return (Response::from_parts(parts, CacheBody::rest(body)), others);
         }
-        let reader = Fill::begin(source(body), length, largest, reserved, keep);
+        let reader = Fill::begin(body, length, largest, reserved, keep);
         let others = if is_for_all == Some(true) {
             let coming = Coming { entry, fill: Arc::clone(reader.fill()) };
             shared.announce((&at.0, at.1), coming.clone());
@@ -203,7 +223,10 @@ impl Fetched {
         response: Response<RB>,
         detail: Option<&'static str>,
     ) -> Response<CacheBody<RB>> {
-        let mut response = response.map(CacheBody::inner);
+        self.marked(response.map(CacheBody::inner), detail)
+    }
+
+    fn marked<B>(&self, mut response: Response<B>, detail: Option<&'static str>) -> Response<B> {
         let mut status = Status::new(Outcome::Forwarded(self.miss.why));
         status.detail = detail;
         write_status(&self.quest.shared, status, &mut response);

@@ -17,7 +17,7 @@ use tower_ballast_core::BoxError;
 pub(crate) use self::{
     allowance::{Allowance, Reserved},
     reader::{Ended, Read, Reader},
-    source::{Source, poll_plain, source},
+    source::{Source, after, poll_plain, source},
 };
 use self::{
     locked::{Locked, Phase, Piece},

@@ -6,8 +6,13 @@ use tower_ballast_core::{Event, Key, Name, Observer};
 use tower_layer::Layer;
 
 use crate::{
-    engine::Rules, handle::HttpCacheHandle, identity::Identity, resource::Stored,
-    service::HttpCache, shared::Shared,
+    engine::Rules,
+    handle::HttpCacheHandle,
+    identity::Identity,
+    parts::{CompleteParts, WholeOnly},
+    resource::Stored,
+    service::HttpCache,
+    shared::Shared,
 };
 
 /// Keeps the answers of a service by the rules of HTTP.
@@ -24,8 +29,9 @@ use crate::{
 /// # let _ = layer;
 /// ```
 #[derive(Debug, Clone)]
-pub struct HttpCacheLayer {
-    shared: Arc<Shared>,
+pub struct HttpCacheLayer<P = WholeOnly> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) parts: P,
 }
 
 impl HttpCacheLayer {
@@ -33,7 +39,26 @@ impl HttpCacheLayer {
     /// user.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { shared: Arc::new(Shared::new(rules)) }
+        Self { shared: Arc::new(Shared::new(rules)), parts: WholeOnly }
+    }
+}
+
+impl<P> HttpCacheLayer<P> {
+    /// Where the beginning of an answer is kept and all of it is wanted, asks only for the rest
+    /// ([RFC 9111, section 3.4](https://www.rfc-editor.org/rfc/rfc9111#section-3.4)). Default: asks for all of it.
+    ///
+    /// The two are put together only if both have the same strong validator. If they do not, the whole is asked for with a second
+    /// request; its body is the `Default` of its type, as it is for those of axum, reqwest, tonic and `http-body-util`.
+    ///
+    /// ```
+    /// use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
+    ///
+    /// let layer = HttpCacheLayer::new(Rules::shared()).complete_parts();
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn complete_parts(self) -> HttpCacheLayer<CompleteParts> {
+        HttpCacheLayer { shared: self.shared, parts: CompleteParts }
     }
 
     /// How much is kept. Default: 64 MiB.
@@ -126,10 +151,10 @@ impl HttpCacheLayer {
     }
 }
 
-impl<S> Layer<S> for HttpCacheLayer {
-    type Service = HttpCache<S>;
+impl<S, P: Clone> Layer<S> for HttpCacheLayer<P> {
+    type Service = HttpCache<S, P>;
 
-    fn layer(&self, inner: S) -> HttpCache<S> {
-        HttpCache { inner, shared: Arc::clone(&self.shared) }
+    fn layer(&self, inner: S) -> HttpCache<S, P> {
+        HttpCache { inner, shared: Arc::clone(&self.shared), parts: self.parts.clone() }
     }
 }

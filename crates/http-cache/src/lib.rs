@@ -68,6 +68,9 @@
 //! [`largest`](HttpCacheLayer::largest), and all bodies that are on their way have their bound as well ([`coming`](HttpCacheLayer::coming)); what is too large goes through.
 //! A slow client holds up nobody else, and makes nobody wait for memory. Trailers are handed on and not kept.
 //!
+//! A part that was asked for with a range is kept as such, and serves ranges that it holds. Where it is the beginning and all is wanted,
+//! [`complete_parts`](HttpCacheLayer::complete_parts) asks only for the rest.
+//!
 //! # Purges
 //!
 //! [`HttpCacheHandle`] lets go of answers by URI, prefix, [tag](HttpCacheLayer::tags), or all at once. A purge holds also for what is on its way: those
@@ -107,6 +110,7 @@ mod future;
 mod handle;
 mod identity;
 mod layer;
+mod parts;
 mod pass;
 mod progress;
 mod quest;
@@ -121,8 +125,15 @@ mod statistics;
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_types::{ReqwestCache, ReqwestCacheLayer, ReqwestFuture};
 pub use self::{
-    body::CacheBody, future::ResponseFuture, handle::HttpCacheHandle, identity::Identity,
-    layer::HttpCacheLayer, resource::Stored, service::HttpCache, statistics::Statistics,
+    body::CacheBody,
+    future::ResponseFuture,
+    handle::HttpCacheHandle,
+    identity::Identity,
+    layer::HttpCacheLayer,
+    parts::{CompleteParts, Parts, WholeOnly},
+    resource::Stored,
+    service::HttpCache,
+    statistics::Statistics,
 };
 
 #[cfg(test)]

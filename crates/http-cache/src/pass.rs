@@ -13,6 +13,7 @@ use crate::{
     engine::{Ask, Entry, Forward, Key, Outcome, Rules, Status, Times, keep, outdated},
     exchange::{Answer, Exchange},
     fetch::Fetched,
+    fill::source,
     quest::Head,
     shared::{Shared, now},
     statistics::count,
@@ -27,7 +28,7 @@ where
     /// Sends a request that has nothing to do with the cache, but perhaps makes what is there void. The response to a POST
     /// may say that it takes the place of that.
     pub(crate) async fn pass(self) -> Answer<RB, S::Error> {
-        let Self { service, request, quest } = self;
+        let Self { service, request, quest, .. } = self;
         if *request.method() != Method::POST {
             return pass(service, request, quest.shared).await;
         }
@@ -52,8 +53,10 @@ where
             return Ok(passed(&quest.shared, &quest.head, response));
         };
         let resource = quest.shared.find(&quest.identity);
-        let miss = Miss { why: Forward::Method, validate: None, resource };
-        Ok(Fetched { quest, epoch, miss, times }.fill(entry, response).0)
+        let miss = Miss { why: Forward::Method, validate: None, rest: None, resource };
+        Ok(Fetched { quest, epoch, miss, times, forwarded: None }
+            .fill(entry, response.map(source))
+            .0)
     }
 }
 

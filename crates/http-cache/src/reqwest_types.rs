@@ -17,9 +17,15 @@ use tower_ballast_core::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{CacheBody, HttpCache, HttpCacheLayer, ResponseFuture, fetch::Elsewhere};
+use crate::{
+    CacheBody, HttpCache, HttpCacheLayer, ResponseFuture,
+    fetch::Elsewhere,
+    parts::{Parts, sealed::Sealed},
+};
 
 /// Keeps the answers that a `reqwest::Client` gets.
+///
+/// Parts of answers are [completed](HttpCacheLayer::complete_parts), whatever the layer says of that.
 ///
 /// What a client has fetched by following a redirect is not kept, since the redirect may be for this time only. A client that keeps
 /// cookies needs [rules](crate::engine::Rules::private) for one user.
@@ -34,14 +40,14 @@ use crate::{CacheBody, HttpCache, HttpCacheLayer, ResponseFuture, fetch::Elsewhe
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReqwestCacheLayer {
-    layer: HttpCacheLayer,
+    layer: HttpCacheLayer<CompleteByClone>,
 }
 
 impl ReqwestCacheLayer {
     /// The same cache for requests of reqwest.
     #[must_use]
-    pub const fn new(layer: HttpCacheLayer) -> Self {
-        Self { layer }
+    pub fn new<P>(layer: HttpCacheLayer<P>) -> Self {
+        Self { layer: HttpCacheLayer { shared: layer.shared, parts: CompleteByClone } }
     }
 }
 
@@ -56,7 +62,7 @@ impl<S> Layer<S> for ReqwestCacheLayer {
 /// Keeps the answers that a client of reqwest gets. Made by [`ReqwestCacheLayer`].
 #[derive(Debug, Clone)]
 pub struct ReqwestCache<S> {
-    cache: HttpCache<Sender<S>>,
+    cache: HttpCache<Sender<S>, CompleteByClone>,
 }
 
 impl<S> Service<Request> for ReqwestCache<S>
@@ -107,6 +113,19 @@ impl<E> Future for ReqwestFuture<E> {
             Err(body) => Body::wrap(Exclusive(Mutex::new(body))),
         };
         Poll::Ready(Ok(http::Response::from_parts(parts, body).into()))
+    }
+}
+
+/// A second request has all that the first one has.
+#[derive(Debug, Clone, Copy)]
+struct CompleteByClone;
+
+impl Sealed for CompleteByClone {}
+
+impl Parts<Carried> for CompleteByClone {
+    fn second(first: &Carried) -> Option<Carried> {
+        let request = first.request.try_clone()?;
+        Some(Carried { request, is_plain: first.is_plain })
     }
 }
 
@@ -282,6 +301,41 @@ mod tests {
             assert_eq!(response.url().as_str(), "http://example.com/b");
         }
         assert_eq!(calls.load(SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parts_are_completed_and_the_clients_own_settings_sent_twice() {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let client = service_fn(move |request: Request| {
+            let answer = http::Response::builder().url(request.url().clone());
+            let answer = answer.header("cache-control", "max-age=60").header("etag", "\"a\"");
+            let part = |range| answer.status(206).header("content-range", range);
+            let answer = match counted.fetch_add(1, SeqCst) {
+                0 => part("bytes 0-2/5").body("one"),
+                1 => {
+                    assert_eq!(request.headers()["range"], "bytes=3-");
+                    // Another film.
+                    part("bytes 3-5/6").body("two")
+                }
+                _ => {
+                    assert!(
+                        request.timeout().is_some() && !request.headers().contains_key("range")
+                    );
+                    http::Response::builder().url(request.url().clone()).body("three")
+                }
+            };
+            std::future::ready(Ok::<_, Infallible>(Response::from(answer.unwrap())))
+        });
+        let client = ReqwestCacheLayer::new(HttpCacheLayer::new(Rules::private())).layer(client);
+        let mut request = get("http://example.com/a");
+        request.headers_mut().insert("range", "bytes=0-2".parse().unwrap());
+        let part = client.clone().oneshot(request).await.unwrap();
+        assert_eq!(part.text().await.unwrap(), "one");
+        let mut request = get("http://example.com/a");
+        *request.timeout_mut() = Some(std::time::Duration::from_secs(7));
+        let whole = client.oneshot(request).await.unwrap();
+        assert_eq!((whole.text().await.unwrap().as_str(), calls.load(SeqCst)), ("three", 3));
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use crate::{
     engine::{Forward, Outcome, Status},
     exchange::{Exchange, Own},
     future::ResponseFuture,
+    parts::{Parts, WholeOnly},
     pass::pass,
     quest::{Head, Quest, varying},
     shared::Shared,
@@ -27,13 +28,16 @@ use crate::{
 
 /// Keeps the answers of the inner service by the rules of HTTP. Made by [`HttpCacheLayer`](crate::HttpCacheLayer).
 #[derive(Debug, Clone)]
-pub struct HttpCache<S> {
+pub struct HttpCache<S, P = WholeOnly> {
     pub(crate) inner: S,
     pub(crate) shared: Arc<Shared>,
+    #[allow(dead_code, reason = "its type says it all")]
+    pub(crate) parts: P,
 }
 
-impl<S, B, RB> Service<Request<B>> for HttpCache<S>
+impl<S, B, RB, P> Service<Request<B>> for HttpCache<S, P>
 where
+    P: Parts<B>,
     S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
@@ -64,6 +68,7 @@ where
             service: self.inner.clone(),
             quest: Quest { shared: Arc::clone(shared), rules, identity, head: Head::of(&request) },
             request,
+            second: P::second,
         };
         match found {
             Found::Answer { response, is_due: false } => ResponseFuture::there(response),
@@ -94,7 +99,7 @@ fn has_body<B: Body>(request: &Request<B>) -> bool {
 /// Renews what is served stale in the background, unless that is being done.
 fn refresh<S, B, RB>(mut exchange: Exchange<S, B>)
 where
-    S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
+    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
     S::Error: Send + 'static,
     S::Future: Send + 'static,
     B: Send + 'static,
@@ -106,7 +111,7 @@ where
     let resource = shared.find(&quest.identity);
     let Some(variant) = resource.variant_for(&quest.head.headers).cloned() else { return };
     let Ok(runtime) = Handle::try_current() else { return };
-    let miss = Miss { why: Forward::Stale, validate: Some(variant), resource };
+    let miss = Miss { why: Forward::Stale, validate: Some(variant), rest: None, resource };
     let Boarding::First(start) = shared.flights.board(quest.flight(&miss)) else { return };
     count(&shared.counts.refreshed);
     let seat = start.with(exchange.renew(miss), Own::share);

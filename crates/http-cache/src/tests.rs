@@ -5,5 +5,6 @@ mod attacks;
 mod bounds;
 mod handle;
 mod origin;
+mod parts;
 mod posted;
 mod sharing;

@@ -9,8 +9,9 @@ use http::{
 };
 
 use super::{
-    ask::Ask,
+    ask::{Ask, Facts},
     conditions,
+    decide::verdict,
     entry::Entry,
     freshen::freshen,
     freshness, range,
@@ -35,14 +36,17 @@ pub enum Completed {
 }
 
 impl Entry {
-    /// From where on bytes are wanted, where a GET for the whole finds the beginning of it here, and fresh.
+    /// From where on bytes are wanted, where a GET for the whole finds the beginning of it here, and could be answered with it
+    /// if it were the whole. Not one with conditions: they are for a whole.
     #[must_use]
-    pub fn lacks_from(&self, ask: Ask<'_>, now: Wall) -> Option<u64> {
-        let part = self.part.as_ref()?;
+    pub fn lacks_from(&self, rules: &Rules, ask: Ask<'_>, now: Wall) -> Option<u64> {
+        let part = self.part.as_ref().filter(|part| part.held.start == 0)?;
+        let facts = Facts::of(ask.headers);
         let whole =
             range::wanted(ask, &self.headers, self.date, part.total) == range::Wanted::Whole;
-        let usable = self.is_fresh(now) && !self.directives.no_cache && part.held.start == 0;
-        (whole && usable && *ask.method == Method::GET).then_some(part.held.end)
+        let plain = *ask.method == Method::GET && !facts.condition && !facts.for_origin;
+        let usable = verdict(rules, &facts, self, now) == Ok(None);
+        (whole && plain && usable).then_some(part.held.end)
     }
 
     /// Asks for the bytes from there on in the place of the whole, if it is still the same.

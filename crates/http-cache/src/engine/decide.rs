@@ -132,7 +132,7 @@ fn holds(ask: Ask<'_>, entry: &Entry) -> bool {
 }
 
 /// Whether it may be served, and how; or why not.
-fn verdict(
+pub(super) fn verdict(
     rules: &Rules,
     facts: &Facts,
     entry: &Entry,

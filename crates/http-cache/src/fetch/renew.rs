@@ -64,7 +64,7 @@ impl Fetched {
     }
 
     /// What is there is the answer to a GET, though it was perhaps a HEAD that asked after it.
-    fn may_stay(&self, fresh: &Entry) -> Result<(), Unkept> {
+    pub(super) fn may_stay(&self, fresh: &Entry) -> Result<(), Unkept> {
         let ask = Ask { method: &Method::GET, ..self.quest.ask() };
         keep(&self.quest.rules, ask, (fresh.status(), fresh.headers()), self.times).map(drop)
     }

@@ -1,6 +1,7 @@
 //! Where a body comes from, whatever its type.
 
 use std::{
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -67,5 +68,55 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// What is there, and then what comes without its first `skip` bytes.
+pub(crate) fn after(there: Bytes, skip: u64, coming: Source) -> Source {
+    Box::pin(After { there, skip, coming })
+}
+
+struct After {
+    there: Bytes,
+    skip: u64,
+    coming: Source,
+}
+
+impl Body for After {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if !self.there.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.there)))));
+        }
+        let frame = ready!(self.coming.as_mut().poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map_data(|mut data| {
+                    let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(data.len());
+                    self.skip -= known as u64;
+                    data.split_off(known)
+                })
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.there.is_empty() && self.coming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (there, hint) = (self.there.len() as u64, self.coming.size_hint());
+        let all = |coming: u64| there.saturating_add(coming.saturating_sub(self.skip));
+        let mut size = SizeHint::new();
+        size.set_lower(all(hint.lower()));
+        if let Some(upper) = hint.upper() {
+            size.set_upper(all(upper));
+        }
+        size
     }
 }

@@ -115,7 +115,9 @@ impl Cache {
         let variants = &self.kept[place].1;
         let at = variants.iter().rposition(|kept| kept.entry.is_for(request.headers()))?;
         let entry = &variants[at].entry;
-        let from = entry.lacks_from(ask(request), self.now).filter(|_| why == Forward::Partial)?;
+        let from = entry
+            .lacks_from(&self.rules, ask(request), self.now)
+            .filter(|_| why == Forward::Partial)?;
         entry.ask_rest(from, headers);
         Some(at)
     }
