@@ -13,7 +13,7 @@ use tower_ballast_core::Random;
 use crate::examples::program;
 
 const LIMIT: usize = 64 << 20;
-const CALLERS: u64 = 8;
+const CALLERS: usize = 8;
 /// From a page of text to a picture.
 const BODIES: std::ops::Range<usize> = 1 << 10..256 << 10;
 
@@ -33,12 +33,13 @@ async fn resident_memory_stays_near_the_limit_under_ten_times_its_traffic() {
 }
 
 /// Asks for pages of its own until it has had its part.
-async fn call(proxy: SocketAddr, number: u64) -> usize {
-    let lengths = Random::seeded(number);
+async fn call(proxy: SocketAddr, number: usize) -> usize {
+    let lengths = Random::seeded(number as u64);
     let mut connection = BufReader::new(TcpStream::connect(proxy).await.unwrap());
     let (mut came, mut body) = (0, Vec::new());
-    while came < 10 * LIMIT / CALLERS as usize {
-        let length = BODIES.start + lengths.below(BODIES.len() as u64) as usize;
+    while came < 10 * LIMIT / CALLERS {
+        let more = usize::try_from(lengths.below(BODIES.len() as u64)).unwrap();
+        let length = BODIES.start + more;
         let request = format!("GET /{length}/{number}-{came} HTTP/1.1\r\nHost: a\r\n\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         let head = head(&mut connection).await.unwrap();
