@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use tower_ballast_core::{Key, clock::Nanos, flights::Failure};
+use tower_ballast_core::{
+    Key, Multiplier,
+    clock::{Nanos, Span},
+    flights::Failure,
+};
 
 /// What a store keeps for a key: an answer, when it is too old, and its tags. A clone is the same.
 ///
@@ -81,14 +85,25 @@ impl<V> Kept<V> {
 }
 
 /// For how long what has become too old is still good.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Leniency {
-    pub(crate) while_revalidating: Duration,
-    pub(crate) if_error: Duration,
+    pub(crate) while_revalidating: Span,
+    pub(crate) if_error: Span,
     /// For how long it is kept without being asked for; zero for any time.
-    pub(crate) idle: Duration,
+    pub(crate) idle: Span,
+    early: AtomicU64,
+}
+
+impl Leniency {
     /// How much earlier it is made anew the longer that takes; zero for never.
-    pub(crate) early: f64,
+    pub(crate) fn set_early(&self, early: Multiplier) {
+        self.early.store(early.get().to_bits(), Relaxed);
+    }
+
+    #[inline]
+    fn early(&self) -> f64 {
+        f64::from_bits(self.early.load(Relaxed))
+    }
 }
 
 /// What an entry is good for.
@@ -104,25 +119,28 @@ pub(crate) enum Standing {
 
 impl<V> Entry<V> {
     /// What it is good for at `now`; `draw` gives a number from 0 to 1 when it is needed.
+    #[inline]
     pub(crate) fn standing(
         &self,
         now: Nanos,
-        leniency: Leniency,
+        leniency: &Leniency,
         draw: impl FnOnce() -> f64,
     ) -> Standing {
-        if !leniency.idle.is_zero() {
+        let idle = leniency.idle.get();
+        if !idle.is_zero() {
             let used = Nanos::from_nanos(self.used.load(Relaxed));
-            if now.since(used) >= leniency.idle {
+            if now.since(used) >= idle {
                 return Standing::Over;
             }
             self.used.fetch_max(now.as_nanos(), Relaxed);
         }
         if now < self.fresh_until {
-            let is_early = leniency.early > 0.0 && self.is_due_early(now, leniency.early, draw());
+            let early = leniency.early();
+            let is_early = early > 0.0 && self.is_due_early(now, early, draw());
             return if is_early { Standing::Refresh } else { Standing::Fresh };
         }
         match self.content {
-            Content::Value(_) if now < self.fresh_until + leniency.while_revalidating => {
+            Content::Value(_) if now < self.fresh_until + leniency.while_revalidating.get() => {
                 Standing::Refresh
             }
             Content::Value(_) if self.is_good_if_error(now, leniency) => Standing::Spare,
@@ -130,8 +148,8 @@ impl<V> Entry<V> {
         }
     }
 
-    pub(crate) fn is_good_if_error(&self, now: Nanos, leniency: Leniency) -> bool {
-        now < self.fresh_until + leniency.if_error
+    pub(crate) fn is_good_if_error(&self, now: Nanos, leniency: &Leniency) -> bool {
+        now < self.fresh_until + leniency.if_error.get()
     }
 
     /// By the rule of `XFetch`: the nearer the end, and the dearer the entry, the likelier.
@@ -151,7 +169,7 @@ mod tests {
     #[test]
     fn an_entry_is_fresh_until_its_moment_and_no_longer() {
         let entry = entry(Content::Value(1));
-        let at = |after| entry.standing(BORN + after, Leniency::default(), || 0.5);
+        let at = |after| entry.standing(BORN + after, &Leniency::default(), || 0.5);
         assert_eq!(at(Duration::from_nanos(9_999_999_999)), Standing::Fresh);
         assert_eq!(at(10 * SECOND), Standing::Over);
     }
@@ -159,12 +177,12 @@ mod tests {
     #[test]
     fn a_stale_value_is_served_as_long_as_it_may_and_a_failure_never() {
         let leniency = Leniency {
-            while_revalidating: 5 * SECOND,
-            if_error: 20 * SECOND,
+            while_revalidating: Span::new(5 * SECOND),
+            if_error: Span::new(20 * SECOND),
             ..Leniency::default()
         };
         let at = |content, seconds: u32| {
-            entry(content).standing(BORN + SECOND * seconds, leniency, || 0.5)
+            entry(content).standing(BORN + SECOND * seconds, &leniency, || 0.5)
         };
         assert_eq!(at(Content::Value(1), 14), Standing::Refresh);
         assert_eq!(at(Content::Value(1), 15), Standing::Spare);
@@ -176,24 +194,25 @@ mod tests {
 
     #[test]
     fn who_is_asked_for_again_and_again_is_not_idle() {
-        let leniency = Leniency { idle: 2 * SECOND, ..Leniency::default() };
+        let leniency = Leniency { idle: Span::new(2 * SECOND), ..Leniency::default() };
         let entry = entry(Content::Value(1));
         for second in 0..6 {
-            let standing = entry.standing(BORN + SECOND * second, leniency, || 0.5);
+            let standing = entry.standing(BORN + SECOND * second, &leniency, || 0.5);
             assert_eq!(standing, Standing::Fresh);
         }
-        assert_eq!(entry.standing(BORN + 7 * SECOND, leniency, || 0.5), Standing::Over);
+        assert_eq!(entry.standing(BORN + 7 * SECOND, &leniency, || 0.5), Standing::Over);
     }
 
     #[test]
     fn dear_entries_are_made_anew_early_the_more_often_the_nearer_their_end() {
-        let leniency = Leniency { early: 1.0, ..Leniency::default() };
+        let leniency = Leniency::default();
+        leniency.set_early(Multiplier::of::<1, 1>());
         let entry = entry(Content::Value(1));
         let share = |after: Duration| {
             (1..1000)
                 .filter(|draw| {
                     let draw = || f64::from(*draw) / 1000.0;
-                    entry.standing(BORN + after, leniency, draw) == Standing::Refresh
+                    entry.standing(BORN + after, &leniency, draw) == Standing::Refresh
                 })
                 .count()
         };
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_makes_nothing_older() {
         let entry = entry(Content::Value(1));
-        assert_eq!(entry.standing(Nanos::ZERO, Leniency::default(), || 0.5), Standing::Fresh);
+        assert_eq!(entry.standing(Nanos::ZERO, &Leniency::default(), || 0.5), Standing::Fresh);
     }
 
     fn entry(content: Content<u32>) -> Arc<Entry<u32>> {

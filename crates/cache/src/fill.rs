@@ -3,7 +3,8 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use tower_ballast_core::{
-    BoxError, Classify, Oneshot, clock,
+    BoxError, Classify, Oneshot,
+    clock::{self, Nanos},
     flights::{Boarding, Wait},
     judge,
 };
@@ -22,6 +23,15 @@ pub(crate) struct Fill<S, R, C> {
     pub(crate) service: S,
     pub(crate) request: R,
     pub(crate) classify: C,
+    /// When it came.
+    pub(crate) came: Nanos,
+}
+
+impl<S, R, C> Fill<S, R, C> {
+    /// The same after a wait in vain.
+    pub(crate) fn anew(self) -> Self {
+        Self { came: clock::now(), ..self }
+    }
 }
 
 impl<S, R, C> Fill<S, R, C>
@@ -79,7 +89,7 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let there = match shared.find(&key, clock::now()) {
+        let there = match shared.find(&key, self.came) {
             Found::Value(value) => Some(value),
             _ => shared.find_second(&key).await,
         };
@@ -99,8 +109,8 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let since = shared.now(&key);
-        let Self { service, request, classify } = self;
+        let Self { service, request, classify, came } = self;
+        let since = shared.since(&key, came);
         let kept = classify.keep(&request);
         let outcome = Oneshot::new(service, request).await;
         let is_good = judge(&classify, &kept, outcome.as_ref()).is_success();

@@ -124,11 +124,12 @@ where
             let next = match (fill.take(), failure) {
                 (Some(fill), None) => {
                     shared.counts.passed.fetch_add(1, Relaxed);
+                    let fill = fill.anew();
                     State::Passing { call: Box::pin(fill.fetch(shared, key, None)) }
                 }
                 // One of those who waited in vain makes the call anew, and the others wait for that.
                 (Some(fill), Some(failure)) if !is_second && !failure.is_refusal() => {
-                    let (wait, fill) = fill.board(&shared, key, None, Duration::MAX);
+                    let (wait, fill) = fill.anew().board(&shared, key, None, Duration::MAX);
                     State::Waiting { wait, fill, shared, is_second: true }
                 }
                 (_, failure) => {

@@ -92,13 +92,13 @@ where
 
     /// Changes for how long stale answers are served while they are renewed.
     pub fn set_stale_while_revalidate(&self, span: Duration) {
-        self.0.settings.while_revalidating.set(span);
+        self.0.settings.leniency.while_revalidating.set(span);
         self.0.tell_settings("stale_while_revalidate");
     }
 
     /// Changes for how long stale answers are served when renewing them fails.
     pub fn set_stale_if_error(&self, span: Duration) {
-        self.0.settings.if_error.set(span);
+        self.0.settings.leniency.if_error.set(span);
         self.0.tell_settings("stale_if_error");
     }
 

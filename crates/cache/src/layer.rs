@@ -96,14 +96,14 @@ where
     /// tokio runtime. Default: not at all.
     #[must_use]
     pub fn stale_while_revalidate(self, span: Duration) -> Self {
-        self.shared.settings.while_revalidating.set(span);
+        self.shared.settings.leniency.while_revalidating.set(span);
         self
     }
 
     /// For how long an answer that is too old is served when the call for a new one fails. Default: not at all.
     #[must_use]
     pub fn stale_if_error(self, span: Duration) -> Self {
-        self.shared.settings.if_error.set(span);
+        self.shared.settings.leniency.if_error.set(span);
         self
     }
 
@@ -117,7 +117,7 @@ where
     /// For how long an answer is kept that nobody asks for. Zero is for its whole lifetime. Default: zero.
     #[must_use]
     pub fn idle(self, span: Duration) -> Self {
-        self.shared.settings.idle.set(span);
+        self.shared.settings.leniency.idle.set(span);
         self
     }
 
@@ -134,7 +134,7 @@ where
     /// whose factor beta this is. Needs a tokio runtime. Default: not at all.
     #[must_use]
     pub fn early(self, factor: Multiplier) -> Self {
-        self.shared.settings.set_early(factor);
+        self.shared.settings.leniency.set_early(factor);
         self
     }
 

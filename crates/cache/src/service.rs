@@ -6,7 +6,10 @@ use std::{
 };
 
 use tokio::runtime::Handle;
-use tower_ballast_core::{BoxError, ByResult, Classify, Oneshot, clock};
+use tower_ballast_core::{
+    BoxError, ByResult, Classify, Oneshot,
+    clock::{self, Nanos},
+};
 use tower_service::Service;
 
 use crate::{
@@ -50,14 +53,15 @@ where
             shared.counts.bypassed.fetch_add(1, Relaxed);
             return ResponseFuture::alone(Oneshot::new(self.inner.clone(), request));
         };
-        match shared.find(&key, clock::now()) {
+        let now = clock::now();
+        match shared.find(&key, now) {
             Found::Value(value) => {
                 shared.counts.hits.add();
                 ResponseFuture::there(Ok(value))
             }
             Found::Refresh(value) => {
                 shared.counts.stale.fetch_add(1, Relaxed);
-                self.refresh(key, request);
+                self.refresh(key, request, now);
                 ResponseFuture::there(Ok(value))
             }
             Found::Failed(failure) => {
@@ -66,12 +70,12 @@ where
             }
             Found::Pass => {
                 shared.counts.passed.fetch_add(1, Relaxed);
-                let call = self.fill(request).fetch(Arc::clone(shared), key, None);
+                let call = self.fill(request, now).fetch(Arc::clone(shared), key, None);
                 ResponseFuture::passing(Box::pin(call))
             }
             Found::Miss(spare) => {
                 let limit = shared.settings.longest_wait.get();
-                let (wait, fill) = self.fill(request).board(shared, key, spare, limit);
+                let (wait, fill) = self.fill(request, now).board(shared, key, spare, limit);
                 ResponseFuture::waiting(Arc::clone(shared), wait, fill)
             }
         }
@@ -79,14 +83,14 @@ where
 }
 
 impl<S: Clone, F, K, V, C: Clone> Cache<S, F, K, V, C> {
-    fn fill<R>(&self, request: R) -> Fill<S, R, C> {
-        Fill { service: self.inner.clone(), request, classify: self.classify.clone() }
+    fn fill<R>(&self, request: R, came: Nanos) -> Fill<S, R, C> {
+        Fill { service: self.inner.clone(), request, classify: self.classify.clone(), came }
     }
 }
 
 impl<S, F, K, V, C> Cache<S, F, K, V, C> {
     /// Renews an answer in the background, unless that is being done.
-    fn refresh<R>(&self, key: K, request: R)
+    fn refresh<R>(&self, key: K, request: R, now: Nanos)
     where
         S: Service<R, Response = V> + Clone + Send + 'static,
         V: Clone + Send + Sync + 'static,
@@ -98,7 +102,7 @@ impl<S, F, K, V, C> Cache<S, F, K, V, C> {
         R: Send + 'static,
     {
         let Ok(runtime) = Handle::try_current() else { return };
-        let Some(call) = self.fill(request).renew(&self.shared, key) else { return };
+        let Some(call) = self.fill(request, now).renew(&self.shared, key) else { return };
         self.shared.counts.refreshed.fetch_add(1, Relaxed);
         drop(runtime.spawn(call));
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tower_ballast_core::{Key, Multiplier, Ratio, clock::Span};
+use tower_ballast_core::{Key, Ratio, clock::Span};
 
 use crate::entry::{Content, Entry, Kept, Leniency};
 
@@ -18,12 +18,9 @@ type TagsOf<K, V> = dyn Fn(&K, &V, &mut Vec<Key>) + Send + Sync;
 
 pub(crate) struct Settings<K, V> {
     pub(crate) lifetime: Span,
-    pub(crate) while_revalidating: Span,
-    pub(crate) if_error: Span,
-    pub(crate) idle: Span,
+    pub(crate) leniency: Leniency,
     pub(crate) negative: Span,
     pub(crate) longest_wait: Span,
-    early: AtomicU64,
     spread: AtomicU64,
     pub(crate) lifetime_of: OnceLock<Box<LifetimeOf<K, V>>>,
     pub(crate) size_of: OnceLock<Box<SizeOf<K, V>>>,
@@ -37,30 +34,14 @@ impl<K, V> Settings<K, V> {
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self {
             lifetime: Span::new(lifetime),
-            while_revalidating: Span::default(),
-            if_error: Span::default(),
-            idle: Span::default(),
+            leniency: Leniency::default(),
             negative: Span::default(),
             longest_wait: Span::new(LONGEST_WAIT),
-            early: AtomicU64::new(0),
             spread: AtomicU64::new(SPREAD.to_bits()),
             lifetime_of: OnceLock::new(),
             size_of: OnceLock::new(),
             tags_of: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn leniency(&self) -> Leniency {
-        Leniency {
-            while_revalidating: self.while_revalidating.get(),
-            if_error: self.if_error.get(),
-            idle: self.idle.get(),
-            early: f64::from_bits(self.early.load(Relaxed)),
-        }
-    }
-
-    pub(crate) fn set_early(&self, early: Multiplier) {
-        self.early.store(early.get().to_bits(), Relaxed);
     }
 
     pub(crate) fn set_spread(&self, spread: Ratio) {

@@ -130,7 +130,7 @@ where
     pub(crate) fn find(&self, key: &K, now: Nanos) -> Found<V> {
         let Some(stored) = self.store().get(key) else { return Found::Miss(None) };
         let entry = &*stored.0;
-        let standing = entry.standing(now, self.settings.leniency(), || self.random.unit());
+        let standing = entry.standing(now, &self.settings.leniency, || self.random.unit());
         match (standing, &entry.content) {
             (Standing::Fresh, Content::Value(value)) => Found::Value(value.clone()),
             (Standing::Refresh, Content::Value(value)) => Found::Refresh(value.clone()),
@@ -147,7 +147,7 @@ where
     pub(crate) fn spare(&self, entry: Option<&Stored<V>>) -> Option<V> {
         let entry = &*entry?.0;
         let Content::Value(value) = &entry.content else { return None };
-        if !entry.is_good_if_error(clock::now(), self.settings.leniency()) {
+        if !entry.is_good_if_error(clock::now(), &self.settings.leniency) {
             return None;
         }
         self.tell_spared();
@@ -202,7 +202,7 @@ where
     /// What the second tier has, which is kept in the first one from now on.
     pub(crate) async fn find_second(&self, key: &K) -> Option<V> {
         let tier = self.tier.get()?;
-        let since = self.now(key);
+        let since = self.since(key, clock::now());
         let (value, left) = tier.get(key).await?;
         let kept = self.settings.measured(key, value.clone(), left);
         self.insert(key, kept, &since);
@@ -210,9 +210,9 @@ where
     }
 
     /// The moment from which an answer is on its way.
-    pub(crate) fn now(&self, key: &K) -> Since {
+    pub(crate) fn since(&self, key: &K, began: Nanos) -> Since {
         let asked = self.tier.get().map(|_| clock::wall());
-        Since { epoch: self.epochs.mark(key), began: clock::now(), asked }
+        Since { epoch: self.epochs.mark(key), began, asked }
     }
 
     fn insert(&self, key: &K, kept: Kept<V>, since: &Since) {

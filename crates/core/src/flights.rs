@@ -5,23 +5,23 @@
 //! away, and dropped when the last one does.
 
 use std::{
-    collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::Hash,
     pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use self::flight::Flight;
 pub use self::{
     failure::{Failure, SharedCallFailed},
     wait::Wait,
 };
-use crate::sync::{Mutex, MutexGuard, stripes};
+use self::{flight::Flight, table::Table};
 
 mod failure;
 mod flight;
+mod sleepers;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -30,7 +30,7 @@ mod wait;
 ///
 /// A call gives `O` to the caller that began it, and `S`, which is made of that once and cloned, to each of
 /// the others if there are any. Clones of this share one table. It holds as many keys as there are calls
-/// running, and allocates for a call three times, and for those who wait the memory of their wakers.
+/// running, and allocates for a call twice, and for those who join it the memory of their wakers.
 ///
 /// ```
 /// use tower_ballast_core::flights::{Boarding, Flights, Landed};
@@ -49,13 +49,6 @@ mod wait;
 pub struct Flights<K, S, O> {
     table: Arc<Table<K, S, O>>,
 }
-
-struct Table<K, S, O> {
-    stripes: Box<[Stripe<K, S, O>]>,
-    hasher: RandomState,
-}
-
-type Stripe<K, S, O> = Mutex<HashMap<K, Arc<Flight<S, O>>>>;
 
 /// What a caller finds.
 #[must_use]
@@ -82,6 +75,7 @@ pub struct Seat<K: Eq + Hash, S, O> {
     flight: Option<Arc<Flight<S, O>>>,
     table: Arc<Table<K, S, O>>,
     key: K,
+    hash: u64,
     number: u64,
 }
 
@@ -100,14 +94,13 @@ impl<K, S, O> Flights<K, S, O> {
     /// No calls yet.
     #[must_use]
     pub fn new() -> Self {
-        let stripes = (0..stripes()).map(|_| Stripe::default()).collect();
-        Self { table: Arc::new(Table { stripes, hasher: RandomState::new() }) }
+        Self { table: Arc::new(Table::new()) }
     }
 
     /// How many calls run that may be joined.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.stripes.iter().map(|stripe| lock(stripe).len()).sum()
+        self.table.len()
     }
 
     /// Whether no call runs that may be joined.
@@ -118,57 +111,25 @@ impl<K, S, O> Flights<K, S, O> {
 
     /// Lets no one join the calls that run: who comes from now on begins another one.
     pub fn detach_all(&self) {
-        for stripe in &self.table.stripes {
-            // Dropped without the lock, since it drops keys of a user.
-            let _detached = std::mem::take(&mut *lock(stripe));
-        }
+        self.table.clear();
     }
 }
 
 impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
     /// Joins the call for `key`, or begins it.
     pub fn board(&self, key: K) -> Boarding<K, S, O> {
-        let mut listed = lock(self.table.stripe(&key));
-        if let Some(flight) = listed.get(&key)
-            && let Some(number) = flight.join()
-        {
-            let flight = Arc::clone(flight);
-            drop(listed);
-            return Boarding::Joined(self.seat(flight, key, number));
-        }
-        let flight = Arc::new(Flight::new());
-        let ended = listed.insert(key.clone(), Arc::clone(&flight));
-        drop(listed);
-        drop(ended);
-        Boarding::First(Start { seat: self.seat(flight, key, Flight::<S, O>::FIRST) })
-    }
-
-    fn seat(&self, flight: Arc<Flight<S, O>>, key: K, number: u64) -> Seat<K, S, O> {
-        Seat { flight: Some(flight), table: Arc::clone(&self.table), key, number }
+        let hash = self.table.hash(&key);
+        let (flight, number) = self.table.join(hash, &key);
+        let table = Arc::clone(&self.table);
+        let seat = Seat { flight: Some(flight), table, key, hash, number };
+        if seat.leads() { Boarding::First(Start { seat }) } else { Boarding::Joined(seat) }
     }
 }
 
 impl<K: Eq + Hash, S, O> Flights<K, S, O> {
     /// Lets no one join the call for `key`: who comes from now on begins another one.
     pub fn detach(&self, key: &K) {
-        let _detached = lock(self.table.stripe(key)).remove_entry(key);
-    }
-}
-
-impl<K: Eq + Hash, S, O> Table<K, S, O> {
-    fn stripe(&self, key: &K) -> &Stripe<K, S, O> {
-        let hash = self.hasher.hash_one(key);
-        // A power of two; the low bits choose within the map.
-        let at = (hash >> 48) as usize & (self.stripes.len() - 1);
-        &self.stripes[at]
-    }
-
-    /// Takes a call that is over off the list, unless another one has its key by now.
-    fn unlist(&self, key: &K, flight: &Arc<Flight<S, O>>) {
-        let mut listed = lock(self.stripe(key));
-        let is_listed = listed.get(key).is_some_and(|other| Arc::ptr_eq(other, flight));
-        let _over = if is_listed { listed.remove_entry(key) } else { None };
-        drop(listed);
+        self.table.remove(key);
     }
 }
 
@@ -196,7 +157,7 @@ impl<K: Eq + Hash, S, O> Seat<K, S, O> {
     /// Lets no one join the call any more: who comes from now on begins another one.
     pub fn close(&self) {
         if let Some(flight) = &self.flight {
-            self.table.unlist(&self.key, flight);
+            self.table.unlist(self.hash, flight);
         }
     }
 
@@ -221,7 +182,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let Some(flight) = &this.flight else { panic!("`Seat` polled after it was ready") };
-        let unlist = || this.table.unlist(&this.key, flight);
+        let unlist = || this.table.unlist(this.hash, flight);
         let landed = std::task::ready!(Flight::poll(flight, this.number, cx.waker(), unlist));
         this.flight = None;
         Poll::Ready(landed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -234,7 +195,7 @@ impl<K: Eq + Hash, S, O> Unpin for Seat<K, S, O> {}
 impl<K: Eq + Hash, S, O> Drop for Seat<K, S, O> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
-            flight.leave(self.number, || self.table.unlist(&self.key, &flight));
+            flight.leave(self.number, || self.table.unlist(self.hash, &flight));
         }
     }
 }
@@ -273,10 +234,4 @@ impl<K: Eq + Hash, S, O> fmt::Debug for Seat<K, S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seat").field("leads", &self.leads()).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Of a user run under a stripe's lock only comparison, hash and clone of a key; a map that one of them
-    // has left by a panic is whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -10,11 +9,12 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::Landed;
+use super::{Landed, sleepers::Sleepers};
 use crate::sync::Mutex;
 
 type Work<O> = Pin<Box<dyn Future<Output = O> + Send>>;
 type Panic = Box<dyn Any + Send>;
+type Share<S, O> = fn(&O) -> S;
 
 /// A call and its callers. It is also what wakes the one that polls it.
 pub(super) struct Flight<S, O> {
@@ -23,11 +23,11 @@ pub(super) struct Flight<S, O> {
 
 struct Locked<S, O> {
     phase: Phase<S, O>,
-    share: Option<fn(&O) -> S>,
+    share: Option<Share<S, O>>,
     /// How many callers there are, and the number of the next one.
     callers: usize,
     next: u64,
-    sleepers: BTreeMap<u64, Waker>,
+    sleepers: Sleepers,
     /// Who polls the call. None when that one has gone away.
     driver: Option<u64>,
     /// The call wants to be polled, and has not been since.
@@ -48,7 +48,7 @@ impl<S, O> Flight<S, O> {
     pub(super) const FIRST: u64 = 0;
 
     pub(super) fn new() -> Self {
-        let (phase, sleepers, driver) = (Phase::Out, BTreeMap::new(), Some(Self::FIRST));
+        let (phase, sleepers, driver) = (Phase::Out, Sleepers::default(), Some(Self::FIRST));
         let locked =
             Locked { phase, share: None, callers: 1, next: 1, sleepers, driver, due: false };
         Self { locked: Mutex::new(locked) }
@@ -67,7 +67,7 @@ impl<S, O> Flight<S, O> {
     }
 
     /// The first caller has made the call.
-    pub(super) fn depart(&self, work: Work<O>, share: fn(&O) -> S) {
+    pub(super) fn depart(&self, work: Work<O>, share: Share<S, O>) {
         self.with(|locked| {
             (locked.phase, locked.share, locked.due) = (Phase::Here(work), Some(share), true);
         });
@@ -77,7 +77,7 @@ impl<S, O> Flight<S, O> {
     pub(super) fn leave(&self, number: u64, unlist: impl FnOnce()) {
         let left = self.with(|locked| {
             locked.callers -= 1;
-            locked.sleepers.remove(&number);
+            let _waker = locked.sleepers.remove(number);
             if locked.callers == 0 {
                 return Left::Empty;
             }
@@ -98,7 +98,7 @@ impl<S, O> Flight<S, O> {
             Left::Woken(waker) => waker.wake(),
             Left::NotBegun(sleepers) => {
                 unlist();
-                sleepers.into_values().for_each(Waker::wake);
+                sleepers.wake_all();
             }
             Left::Empty => {
                 unlist();
@@ -135,12 +135,12 @@ where
                 }
                 Phase::Here(work) if is_driver => {
                     (locked.driver, locked.due) = (Some(number), false);
-                    locked.sleep(number, waker);
+                    locked.sleepers.put(number, waker);
                     return Step::Drive(work);
                 }
                 phase => locked.phase = phase,
             }
-            locked.sleep(number, waker);
+            locked.sleepers.put(number, waker);
             Step::Wait
         });
         match step {
@@ -170,30 +170,46 @@ where
             Err(panic) => Err(panic),
         };
         unlist();
-        let (own, shared) = self.share(number, own);
+        // Nobody can join any more.
+        let share = match self.end_alone(number) {
+            Ok(_sleepers) => return Poll::Ready(own.map(Landed::Led)),
+            Err(share) => share,
+        };
+        let (own, shared) = shared(own, share);
         let (mine, others) =
             if number == Self::FIRST { (Some(own), None) } else { (None, Some(own)) };
         let sleepers = self.with(|locked| {
             locked.phase = Phase::Over { shared: shared.clone(), own: others };
-            locked.sleepers.remove(&number);
+            let _waker = locked.sleepers.remove(number);
             mem::take(&mut locked.sleepers)
         });
-        sleepers.into_values().for_each(Waker::wake);
+        sleepers.wake_all();
         Poll::Ready(landed(number, shared, mine))
     }
 
-    /// Makes what the others get, if there are any. Nobody can join any more.
-    fn share(&self, number: u64, own: Result<O, Panic>) -> (Result<O, Panic>, Option<Arc<S>>) {
-        let share = self.with(|locked| {
-            if locked.callers > 1 || number != Self::FIRST { locked.share } else { None }
-        });
-        match (own, share) {
-            (Ok(own), Some(share)) => match catch_unwind(AssertUnwindSafe(|| share(&own))) {
-                Ok(shared) => (Ok(own), Some(Arc::new(shared))),
-                Err(panic) => (Err(panic), None),
-            },
-            (own, _) => (own, None),
-        }
+    /// Ends the call if the one that began it waits for it alone; else gives what makes the share of the others.
+    fn end_alone(&self, number: u64) -> Result<Sleepers, Option<Share<S, O>>> {
+        self.with(|locked| {
+            if locked.callers > 1 || number != Self::FIRST {
+                return Err(locked.share);
+            }
+            locked.phase = Phase::Over { shared: None, own: None };
+            Ok(mem::take(&mut locked.sleepers))
+        })
+    }
+}
+
+/// Makes what the others get.
+fn shared<S, O>(
+    own: Result<O, Panic>,
+    share: Option<Share<S, O>>,
+) -> (Result<O, Panic>, Option<Arc<S>>) {
+    match (own, share) {
+        (Ok(own), Some(share)) => match catch_unwind(AssertUnwindSafe(|| share(&own))) {
+            Ok(shared) => (Ok(own), Some(Arc::new(shared))),
+            Err(panic) => (Err(panic), None),
+        },
+        (own, _) => (own, None),
     }
 }
 
@@ -222,7 +238,7 @@ enum Left {
     /// The next one has to poll the call.
     Woken(Waker),
     /// A call that nobody will ever begin.
-    NotBegun(BTreeMap<u64, Waker>),
+    NotBegun(Sleepers),
     /// A call for which nobody waits.
     Empty,
 }
@@ -230,19 +246,12 @@ enum Left {
 impl<S, O> Locked<S, O> {
     /// Another one polls the call from now on, at once if it wants to be polled.
     fn hand_over(&mut self) -> Left {
-        let next = self.sleepers.first_key_value();
-        self.driver = next.map(|(next, _)| *next);
+        let next = self.sleepers.first();
+        self.driver = next.map(|(next, _)| next);
         match next {
             Some((_, waker)) if self.due => Left::Woken(waker.clone()),
             _ => Left::Well,
         }
-    }
-
-    fn sleep(&mut self, number: u64, waker: &Waker) {
-        self.sleepers
-            .entry(number)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
     }
 }
 
@@ -259,7 +268,7 @@ where
     fn wake_by_ref(self: &Arc<Self>) {
         let waker = self.with(|locked| {
             locked.due = true;
-            locked.driver.and_then(|driver| locked.sleepers.get(&driver).cloned())
+            locked.driver.and_then(|driver| locked.sleepers.get(driver).cloned())
         });
         if let Some(waker) = waker {
             waker.wake();

@@ -9,29 +9,21 @@ use std::{
     time::Duration,
 };
 
-use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 use super::{Landed, Seat};
 use crate::clock;
 
-pin_project! {
-    /// Waits for a shared call, so long and no longer.
-    ///
-    /// It gives `None` when the wait was in vain; then nobody joins that call any more, so that the next
-    /// one who asks begins another. Who began the call waits for it without a limit.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct Wait<K, S, O>
-    where
-        K: Eq,
-        K: Hash,
-    {
-        seat: Seat<K, S, O>,
-        limit: Duration,
-        // Made when the call is first found under way.
-        #[pin]
-        timer: Option<Sleep>,
-    }
+/// Waits for a shared call, so long and no longer.
+///
+/// It gives `None` when the wait was in vain; then nobody joins that call any more, so that the next
+/// one who asks begins another. Who began the call waits for it without a limit.
+#[must_use = "futures do nothing unless polled"]
+pub struct Wait<K: Eq + Hash, S, O> {
+    seat: Seat<K, S, O>,
+    limit: Duration,
+    /// Made when the call is first found under way.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<K: Eq + Hash, S, O> Wait<K, S, O> {
@@ -55,23 +47,19 @@ where
     type Output = Option<Landed<S, O>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let Poll::Ready(landed) = Pin::new(&mut *this.seat).poll(cx) {
+        let this = self.get_mut();
+        if let Poll::Ready(landed) = Pin::new(&mut this.seat).poll(cx) {
             return Poll::Ready(Some(landed));
         }
-        if this.seat.leads() || *this.limit == Duration::MAX {
+        if this.seat.leads() || this.limit == Duration::MAX {
             return Poll::Pending;
         }
-        if this.timer.is_none() {
-            this.timer.set(Some(clock::sleep(*this.limit)));
-        }
-        match this.timer.as_pin_mut().map(|timer| timer.poll(cx)) {
-            Some(Poll::Ready(())) => {
-                this.seat.close();
-                Poll::Ready(None)
-            }
-            _ => Poll::Pending,
-        }
+        let limit = this.limit;
+        let timer = this.timer.get_or_insert_with(|| Box::pin(clock::sleep(limit)));
+        timer.as_mut().poll(cx).map(|()| {
+            this.seat.close();
+            None
+        })
     }
 }
 
