@@ -237,9 +237,12 @@ fn a_hit_allocates_nothing_and_calls_state_their_count() {
     assert_eq!(happy(&CacheLayer::<_, (), ()>::new(minute, |(): &()| Some(()))), 0);
     assert_eq!(happy(&CacheLayer::<_, (), ()>::new(minute, |(): &()| None)), 0);
     assert_eq!(happy(&CoalesceLayer::<_, (), ()>::new(|(): &()| None)), 0);
-    // The call, the place of its callers, and its own future.
+    // The call, and the place of its callers.
     let shared = CoalesceLayer::<_, (), ()>::new(|(): &()| Some(()));
-    assert!(happy(&shared) <= 3, "{}", happy(&shared));
+    assert_eq!(happy(&shared), 2);
+    // And what is kept.
+    let uncached = CacheLayer::<_, (), ()>::new(Duration::ZERO, |(): &()| Some(()));
+    assert_eq!(happy(&uncached), 3);
 }
 
 #[test]

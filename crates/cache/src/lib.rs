@@ -90,7 +90,6 @@
 //! clone. This layer allocates nothing for it. A call costs the allocations of a shared call, three, and those of the entry.
 
 mod entry;
-mod epochs;
 mod fill;
 mod future;
 mod handle;
@@ -109,7 +108,6 @@ use tower_ballast_core::EventKind;
 
 pub use self::{
     entry::Stored,
-    epochs::{Epoch, Epochs},
     future::ResponseFuture,
     handle::CacheHandle,
     layer::CacheLayer,

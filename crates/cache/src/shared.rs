@@ -10,12 +10,12 @@ use std::{
 use tower_ballast_core::{
     BoxError, Event, EventKind, Random, Rejected, Reporter,
     clock::{self, Nanos},
+    epochs::{Epoch, Epochs},
     flights::{Failure, Flights},
 };
 
 use crate::{
     entry::{Content, Entry, Kept, Standing, Stored},
-    epochs::{Epoch, Epochs},
     settings::Settings,
     statistics::{Counts, Statistics},
     store::{Capacity, S3Fifo, Store},

@@ -12,7 +12,7 @@
 //! | outcomes | [`Verdict`], [`Classify`], [`judge`], [`Rejected`], [`Reason`] |
 //! | watching and steering | [`Event`], [`Observer`], [`Reporter`], [`Enforcement`], [`Standing`] |
 //! | values | [`Ratio`], [`Multiplier`], [`count`], [`Invalid`] |
-//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`flights`], [`keys`], [`Readiness`], [`Oneshot`], [`Random`] |
+//! | mechanisms | [`Backoff`], [`Budget`], [`window`], [`Permits`](permit::Permits), [`Gate`](gate::Gate), [`Histogram`], [`queue`], [`flights`], [`epochs`], [`keys`], [`Readiness`], [`Oneshot`], [`Random`] |
 //!
 //! # A verdict of one's own
 //!
@@ -35,6 +35,7 @@ pub mod clock;
 mod deadline;
 mod discard;
 mod enforcement;
+pub mod epochs;
 mod event;
 mod facts;
 pub mod flights;

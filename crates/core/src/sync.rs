@@ -13,6 +13,9 @@ pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 pub(crate) const LINES: usize = if cfg!(ballast_loom) { 1 } else { 2 };
 pub(crate) const WAYS: usize = if cfg!(ballast_loom) { 1 } else { 4 };
 
+/// How many parts purges are counted in.
+pub(crate) const EPOCHS: usize = if cfg!(ballast_loom) { 1 } else { 256 };
+
 /// How many stripes a striped counter has: a power of two, at least two per processor, so that
 /// threads which run at once seldom meet in one.
 #[cfg(not(ballast_loom))]

@@ -6,6 +6,8 @@
 
 #![cfg(ballast_loom)]
 
+#[path = "loom/epochs.rs"]
+mod epochs;
 #[path = "loom/flights.rs"]
 mod flights;
 #[path = "loom/gate.rs"]

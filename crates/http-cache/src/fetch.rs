@@ -5,8 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use tower_ballast_cache::Epoch;
-use tower_ballast_core::{BoxError, Oneshot};
+use tower_ballast_core::{BoxError, Oneshot, epochs::Epoch};
 use tower_service::Service;
 
 use crate::{

@@ -3,8 +3,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
-use tower_ballast_cache::Epoch;
-use tower_ballast_core::clock;
+use tower_ballast_core::{clock, epochs::Epoch};
 
 use crate::{
     answer::{Found, Held, Miss, answer, look},

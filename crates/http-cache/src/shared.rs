@@ -8,13 +8,11 @@ use std::{
 };
 
 use http::{HeaderMap, Uri};
-use tower_ballast_cache::{
-    Epoch, Epochs,
-    store::{Capacity, S3Fifo, Store},
-};
+use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 use tower_ballast_core::{
     Event, EventKind, Ratio, Reporter,
     clock::{self, Nanos},
+    epochs::{Epoch, Epochs},
     flights::Flights,
 };
 

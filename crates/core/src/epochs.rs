@@ -2,13 +2,14 @@
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::PoisonError,
 };
 
-const PARTS: usize = 256;
+use crate::sync::{
+    EPOCHS as PARTS, Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering::SeqCst},
+};
+
 /// How many purges of a part are remembered one by one.
 const REMEMBERED: usize = 8;
 
@@ -19,7 +20,7 @@ const REMEMBERED: usize = 8;
 /// answer is given up in vain only when more than 8 other keys of its part were purged meanwhile.
 ///
 /// ```
-/// use tower_ballast_cache::Epochs;
+/// use tower_ballast_core::epochs::Epochs;
 ///
 /// let epochs = Epochs::new();
 /// let (before, other) = (epochs.mark(&"key"), epochs.mark(&"other"));
@@ -34,7 +35,7 @@ pub struct Epochs {
     hasher: RandomState,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Part {
     /// Changes under the lock alone.
     purges: AtomicU64,
@@ -53,7 +54,7 @@ impl Epochs {
     /// Nothing has been purged.
     #[must_use]
     pub fn new() -> Self {
-        let parts = (0..PARTS).map(|_| Part::default()).collect();
+        let parts = (0..PARTS).map(|_| Part::new()).collect();
         Self { all: AtomicU64::new(0), parts, hasher: RandomState::new() }
     }
 
@@ -100,6 +101,10 @@ impl Epochs {
 }
 
 impl Part {
+    fn new() -> Self {
+        Self { purges: AtomicU64::new(0), last: Mutex::new([0; REMEMBERED]) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, [u64; REMEMBERED]> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
