@@ -10,7 +10,7 @@ use http::{
 use super::{
     directives::Directives,
     freshness::{self, Lifetime},
-    own,
+    keep, own,
     rules::Rules,
     time::{Times, Wall},
     vary::Selecting,
@@ -47,32 +47,32 @@ pub(super) struct Part {
 }
 
 impl Entry {
-    /// The entry of a response whose fields are already those that may be kept. A missing `Date` is written.
+    /// The entry of a response with all its fields. Those that are not kept count all the same: a response is no younger
+    /// because it withholds its `Age`. A missing `Date` is written.
     pub(super) fn new(
         rules: &Rules,
-        status: StatusCode,
-        mut headers: HeaderMap,
+        (status, headers): (StatusCode, &HeaderMap),
         directives: Directives,
         selecting: Selecting,
         times: Times,
     ) -> Self {
-        let date = freshness::date(&headers, times.came);
-        // Written only now: it has whole seconds, and would make the response older than it is.
-        if !headers.contains_key(DATE)
+        let date = freshness::date(headers, times.came);
+        let mut kept = keep::kept(headers, &directives);
+        // Whole seconds: read as its date, it would make the response older than it is.
+        if !kept.contains_key(DATE)
             && let Some(field) = times.came.to_field()
         {
-            headers.insert(DATE, field);
+            kept.insert(DATE, field);
         }
-        let headers = own::own(headers);
         Self {
-            lifetime: freshness::lifetime(rules, status, &headers, &directives, date),
-            initial_age: freshness::initial_age(&headers, times, date),
-            length: freshness::single_number(&headers, CONTENT_LENGTH),
+            lifetime: freshness::lifetime(rules, status, headers, &directives, date),
+            initial_age: freshness::initial_age(headers, times, date),
+            length: freshness::single_number(headers, CONTENT_LENGTH),
+            headers: own::own(kept),
             part: None,
             lenient: rules.lenient,
             came: times.came,
             status,
-            headers,
             directives,
             selecting,
             date,

@@ -6,8 +6,7 @@ use http::{
 };
 
 use super::{
-    directives::Directives, entry::Entry, freshness, keep, rules::Rules, time::Times,
-    vary::Selecting,
+    directives::Directives, entry::Entry, freshness, rules::Rules, time::Times, vary::Selecting,
 };
 
 /// Makes an entry fresh by the fields of a 304 or of the answer to a HEAD: each field that they bear takes the place of
@@ -29,12 +28,11 @@ pub fn freshen(rules: &Rules, entry: &Entry, headers: &HeaderMap, times: Times) 
         }
     }
     let directives = Directives::of(rules, &all);
-    all = keep::kept(&all, &directives);
     let selecting = match Selecting::of(&all, &HeaderMap::new()) {
         Some(new) if new.names_same(&entry.selecting) => entry.selecting.clone(),
         _ => Selecting::nobody(),
     };
-    let mut fresh = Entry::new(rules, entry.status, all, directives, selecting, times);
+    let mut fresh = Entry::new(rules, (entry.status, &all), directives, selecting, times);
     fresh.part.clone_from(&entry.part);
     fresh.length = entry.length;
     fresh

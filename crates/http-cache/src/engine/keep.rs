@@ -100,8 +100,7 @@ pub fn keep(
     }
     let directives = Directives::of(rules, headers);
     let selecting = Selecting::of(headers, ask.headers).ok_or(Unkept::Vary)?;
-    let fields = kept(headers, &directives);
-    let mut entry = Entry::new(rules, status, fields, directives, selecting, times);
+    let mut entry = Entry::new(rules, (status, headers), directives, selecting, times);
     if status == StatusCode::PARTIAL_CONTENT {
         let part = range::part(headers).filter(|_| facts.range).ok_or(Unkept::Part)?;
         entry = entry.of_part(rules, part).ok_or(Unkept::Part)?;
@@ -111,6 +110,23 @@ pub fn keep(
     }
     judge(rules, &facts, &entry)?;
     Ok(entry)
+}
+
+impl Entry {
+    /// Whether it may still be kept after it was made fresh by the answer to this request. What it says of itself counts
+    /// whole, with what is not kept of it.
+    ///
+    /// # Errors
+    ///
+    /// Says why it may not.
+    pub fn may_stay(&self, rules: &Rules, ask: Ask<'_>) -> Result<(), Unkept> {
+        let facts = Facts::of(ask.headers);
+        if facts.wishes.no_store {
+            return Err(Unkept::NoStore);
+        }
+        Selecting::of(&self.headers, ask.headers).ok_or(Unkept::Vary)?;
+        judge(rules, &facts, self)
+    }
 }
 
 /// Whether what is made of a response may be kept, as far as it depends on the response.

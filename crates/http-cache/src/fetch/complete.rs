@@ -84,7 +84,7 @@ impl Fetched {
         (head.status, head.headers) = (answer.status, answer.headers);
         let body = after(Bytes::clone(&part.body), skip, source(body));
         let whole = Response::from_parts(head, body);
-        if let Err(unkept) = self.may_stay(&entry) {
+        if let Err(unkept) = entry.may_stay(&self.quest.rules, self.quest.ask()) {
             self.quest.shared.change(self.at(), |resource| resource.forget(&part.entry));
             self.go_alone();
             let whole = whole.map(CacheBody::rest);

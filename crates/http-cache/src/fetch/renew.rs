@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 
 use super::Fetched;
 use crate::{
     answer::{Held, answer},
     body::CacheBody,
-    engine::{Ask, Entry, Outcome, Status, Unkept, freshen, is_same, keep},
+    engine::{Entry, Outcome, Status, Unkept, freshen, is_same},
     exchange::Shares,
     resource::Variant,
     statistics::count,
@@ -51,22 +51,16 @@ impl Fetched {
     /// one who asked.
     fn freshened(&self, entry: &Entry, headers: &HeaderMap) -> (Entry, Result<(), Unkept>) {
         let fresh = freshen(&self.quest.rules, entry, headers, self.times);
-        match self.may_stay(&fresh) {
+        match fresh.may_stay(&self.quest.rules, self.quest.ask()) {
             Err(Unkept::Cookie) if headers.contains_key(header::SET_COOKIE) => {
                 let mut headers = headers.clone();
                 headers.remove(header::SET_COOKIE);
                 let fresh = freshen(&self.quest.rules, entry, &headers, self.times);
-                let may_stay = self.may_stay(&fresh);
+                let may_stay = fresh.may_stay(&self.quest.rules, self.quest.ask());
                 (fresh, may_stay)
             }
             may_stay => (fresh, may_stay),
         }
-    }
-
-    /// What is there is the answer to a GET, though it was perhaps a HEAD that asked after it.
-    pub(super) fn may_stay(&self, fresh: &Entry) -> Result<(), Unkept> {
-        let ask = Ask { method: &Method::GET, ..self.quest.ask() };
-        keep(&self.quest.rules, ask, (fresh.status(), fresh.headers()), self.times).map(drop)
     }
 
     /// What the answer to a HEAD tells of what is there.
@@ -77,11 +71,10 @@ impl Fetched {
             return;
         }
         self.quest.shared.change(self.at(), |resource| {
-            if is_same(&variant.entry, headers) {
-                let (fresh, _) = self.freshened(&variant.entry, headers);
-                resource.freshen(&variant.entry, &Arc::new(fresh));
-            } else {
-                resource.forget(&variant.entry);
+            let same = is_same(&variant.entry, headers);
+            match same.then(|| self.freshened(&variant.entry, headers)) {
+                Some((fresh, Ok(()))) => resource.freshen(&variant.entry, &Arc::new(fresh)),
+                _ => resource.forget(&variant.entry),
             }
         });
     }

@@ -83,6 +83,24 @@ async fn what_is_still_good_is_served_after_a_304() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_to_head_that_may_not_be_kept_ends_what_is_there() {
+    let origin = Origin::new(|_, request| {
+        let answer = fresh().header("etag", "\"a\"");
+        if request.method() == http::Method::HEAD {
+            return Ok(answer.header("cache-control", "no-store").body(text(""))?);
+        }
+        Ok(answer.body(text("page"))?)
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
+    fetch(&service, URI).await;
+    advance(61 * SECOND).await;
+    send(&service, Request::head(URI).body(Nothing::default()).unwrap()).await.unwrap();
+    let next = fetch(&service, URI).await;
+    assert_eq!((next.text(), origin.calls()), ("page", 3));
+    assert_eq!(next.field("cache-status"), "http-cache; fwd=uri-miss; stored");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stale_answer_stands_in_for_a_failure() {
     let origin = Origin::new(|number, _| match number {
         0 => Ok(fresh().body(text("page"))?),

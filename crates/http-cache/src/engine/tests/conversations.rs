@@ -88,6 +88,42 @@ fn fields_that_no_cache_and_private_name_are_not_kept() {
 }
 
 #[test]
+fn what_is_not_kept_of_a_response_counts_all_the_same() {
+    for lines in [
+        "cache-control: max-age=60, no-cache=\"age\" | age: 50",
+        "cache-control: max-age=60, private=\"date\" | date: @-50",
+        "cache-control: max-age=60 | connection: age, date | age: 40 | date: @-50",
+        "connection: expires | expires: @10 | last-modified: @-9000",
+    ] {
+        let mut cache = cache();
+        kept(&mut cache, &format!("{lines} | etag: \"a\""), "body");
+        cache.wait(9);
+        hit(&mut cache, "");
+        cache.wait(1);
+        let got = cache.ask(&get(""), |_| reply(200, "", "new"));
+        assert_eq!(got.done(), "fwd=stale", "{lines}");
+    }
+}
+
+#[test]
+fn a_304_that_may_not_be_kept_ends_what_is_there() {
+    for lines in [
+        "cache-control: no-store",
+        "cache-control: private",
+        "cache-control: no-store | connection: cache-control",
+        "vary: *",
+    ] {
+        let mut cache = cache();
+        kept(&mut cache, "cache-control: max-age=9 | etag: \"a\"", "body");
+        cache.wait(9);
+        let got = cache.ask(&get(""), |_| reply(304, lines, ""));
+        assert_eq!((got.status, got.body, got.done()), (200, "body", "fwd=stale"), "{lines}");
+        let got = cache.ask(&get(""), |_| reply(200, "", "new"));
+        assert_eq!(got.done(), "fwd=uri-miss", "{lines}");
+    }
+}
+
+#[test]
 fn head_is_answered_from_a_stored_get() {
     let mut cache = cache();
     kept(&mut cache, "cache-control: max-age=9 | content-length: 4", "body");
@@ -225,7 +261,8 @@ fn head_freshens_or_ends_a_stored_get() {
     assert_eq!(after(200, &same), (200, "2".to_owned(), "hit".to_owned()));
     assert_eq!(after(200, longer), (200, "2".to_owned(), "hit".to_owned()));
     assert_eq!(after(304, longer), (200, "2".to_owned(), "hit".to_owned()));
-    for other in ["etag: \"b\"", "content-length: 5"] {
+    let secret = "cache-control: no-store | connection: cache-control";
+    for other in ["etag: \"b\"", "content-length: 5", "cache-control: private", secret] {
         assert_eq!(after(200, other), (304, String::new(), "fwd=uri-miss".to_owned()), "{other}");
     }
     assert_eq!(after(500, longer), (200, "1".to_owned(), "fwd=stale; stored".to_owned()));

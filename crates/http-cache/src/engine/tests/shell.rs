@@ -1,10 +1,10 @@
 //! The least cache that obeys the rules: what the layer does, without its async.
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::{
     super::{
-        Ask, Completed, Decision, Entry, Forward, Key, Outcome, Part, Rules, Status, Times, Wall,
+        Completed, Decision, Entry, Forward, Key, Outcome, Part, Rules, Status, Times, Wall,
         decide, freshen, is_same, keep, outdated,
     },
     START, ask,
@@ -165,7 +165,6 @@ impl Cache {
         }
         let Some(reply) = reply else { return (plain(502), false) };
         let times = Times { asked: self.now, came: self.now };
-        let of_get = Ask { method: &Method::GET, ..ask(request) };
         if reply.status() == StatusCode::NOT_MODIFIED
             && let Some(at) = validate
         {
@@ -173,8 +172,7 @@ impl Cache {
             let entry = freshen(&self.rules, &old.entry, reply.headers(), times);
             let kept = Kept { entry, ..old };
             let answer = self.answer(&kept, request);
-            let fresh = (kept.entry.status(), kept.entry.headers());
-            let stays = keep(&self.rules, of_get, fresh, times).is_ok();
+            let stays = kept.entry.may_stay(&self.rules, ask(request)).is_ok();
             self.kept[place].1.extend(stays.then_some(kept));
             return (answer, stays);
         }
@@ -183,7 +181,8 @@ impl Cache {
                 let old = self.kept[place].1.remove(at);
                 if is_same(&old.entry, reply.headers()) {
                     let entry = freshen(&self.rules, &old.entry, reply.headers(), times);
-                    self.kept[place].1.push(Kept { entry, ..old });
+                    let stays = entry.may_stay(&self.rules, ask(request)).is_ok();
+                    self.kept[place].1.extend(stays.then_some(Kept { entry, ..old }));
                 }
             }
             return (reply, false);
