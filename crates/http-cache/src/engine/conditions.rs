@@ -135,5 +135,57 @@ mod tests {
         fn reading_tags_ends(list in proptest::collection::vec(any::<u8>(), 0..60)) {
             prop_assert!(Tags(&list).count() <= 60);
         }
+
+        #[test]
+        fn tags_that_are_written_are_read(
+            tags in proptest::collection::vec("(W/)?\"[!#-~]{0,5}\"", 0..5),
+            space in "[ \t,]{0,3}",
+        ) {
+            let list = tags.join(&format!("{space},{space}"));
+            prop_assert!(Tags(list.as_bytes()).eq(tags.iter().map(String::as_bytes)));
+            for tag in &tags {
+                let weak = HeaderValue::try_from(format!("W/{}", tag.trim_start_matches("W/"))).unwrap();
+                prop_assert!(names_tag(list.as_bytes(), Some(&weak)));
+            }
+            let other = HeaderValue::from_static("\"\"\"");
+            prop_assert!(!names_tag(list.as_bytes(), Some(&other)));
+        }
+
+        #[test]
+        fn a_range_is_only_ever_of_what_has_a_strong_validator(
+            if_range in "(W/)?\"[ab]\"|a|[A-Z][a-z]{2}, 06 Nov 1994 08:49:3[0-9] GMT",
+            tag in proptest::option::of("(W/)?\"[ab]\"|a"),
+            modified in proptest::option::of("[A-Z][a-z]{2}, 06 Nov 1994 08:49:3[0-9] GMT|a"),
+        ) {
+            let value = |text: &String| HeaderValue::try_from(text).unwrap();
+            let mut stored = HeaderMap::new();
+            stored.extend(tag.as_ref().map(|tag| (ETAG, value(tag))));
+            stored.extend(modified.as_ref().map(|modified| (LAST_MODIFIED, value(modified))));
+            let date = date::parse(b"Sun, 06 Nov 1994 08:49:35 GMT", Wall::EPOCH).unwrap();
+            if is_range_of(&value(&if_range), &stored, date) {
+                let by_tag = tag == Some(if_range.clone()) && if_range.starts_with('"');
+                let earlier = if_range.get(24..25).is_some_and(|second| second < "5");
+                prop_assert!(by_tag || modified == Some(if_range.clone()) && earlier);
+            }
+        }
+
+        #[test]
+        fn the_cache_s_own_conditions_take_the_place_of_all_others(
+            tag in proptest::option::of("[!-~]{1,5}"),
+            modified in proptest::option::of("[!-~]{1,5}"),
+            theirs in "[!-~]{1,5}",
+        ) {
+            let value = |text: &String| HeaderValue::try_from(text).unwrap();
+            let mut stored = HeaderMap::new();
+            stored.extend(tag.as_ref().map(|tag| (ETAG, value(tag))));
+            stored.extend(modified.as_ref().map(|modified| (LAST_MODIFIED, value(modified))));
+            let named = [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE];
+            let mut request: HeaderMap = named.into_iter().map(|name| (name, value(&theirs))).collect();
+            set(&mut request, &stored);
+            prop_assert_eq!(request.get(IF_NONE_MATCH), stored.get(ETAG));
+            prop_assert_eq!(request.get(IF_MODIFIED_SINCE), stored.get(LAST_MODIFIED));
+            prop_assert_eq!(request.get(IF_RANGE), None);
+            prop_assert_eq!(has_validator(&stored), tag.is_some() || modified.is_some());
+        }
     }
 }

@@ -87,7 +87,7 @@ fn moment(year: u64, month: usize, day: u64, time: u64) -> Option<Wall> {
         return Some(Wall::EPOCH);
     }
     let days = before(year - 1) - before(1969) + lengths[..month].iter().sum::<u64>() + day - 1;
-    Some(Wall::EPOCH + Duration::from_secs(days * 86_400 + time))
+    Some(Wall::EPOCH + Duration::from_secs(days.saturating_mul(86_400).saturating_add(time)))
 }
 
 /// What is left of a text that is read from left to right.
@@ -198,6 +198,37 @@ mod tests {
                 SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
             );
             prop_assert_eq!(at(&written), Some(seconds));
+        }
+
+        #[test]
+        fn all_forms_of_a_moment_are_one(seconds in 0_u64..3_300_000_000) {
+            let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let imf = httpdate::fmt_http_date(moment);
+            let (day, month, year, time) = (&imf[5..7], &imf[8..11], &imf[12..16], &imf[17..25]);
+            let padded = day.strip_prefix('0').map_or(day.to_owned(), |day| format!(" {day}"));
+            prop_assert_eq!(at(&format!("{} {month} {padded} {time} {year}", &imf[..3])), Some(seconds));
+            let short = at(&format!("Sunday, {day}-{month}-{} {time} GMT", &year[2..]));
+            let near = (1977..=2076).contains(&year.parse::<u64>().unwrap());
+            prop_assert_eq!(short == Some(seconds), near);
+        }
+
+        #[test]
+        fn what_others_read_as_well_they_read_alike(
+            text in "(Mon|Sun), [0-3][0-9] (Jan|Feb|Apr|Dec) (19|20|21)[0-9]{2} [0-2][0-9]:[0-6][0-9]:[0-6][0-9] GMT",
+        ) {
+            let others = httpdate::parse_http_date(&text).ok();
+            let theirs = others.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+            if let (Some(ours), Some(theirs)) = (at(&text), theirs) {
+                prop_assert_eq!(ours, theirs.as_secs(), "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_clock_is_too_strange(
+            short in "Sunday, 06-Nov-[0-9]{2} 08:49:37 GMT",
+            now in prop_oneof![any::<u64>(), u64::MAX - 3_000_000_000..],
+        ) {
+            prop_assert!(parse(short.as_bytes(), Wall::from_secs(now)).is_some());
         }
     }
 }

@@ -243,5 +243,47 @@ mod tests {
         fn nothing_panics_near_the_grammar(text in r#"[a-z0-9=,;()"\\?:@%. \t*-]{0,40}"#) {
             let _ = of(&text);
         }
+
+        #[test]
+        fn what_is_written_is_read(
+            members in proptest::collection::vec(("[a-z*][a-z0-9_.*-]{0,3}", value()), 0..6),
+            space in "[ \t]{0,2}",
+            parameters in "(; ?[a-z]{1,2}(=-?[1-9]{1,3})?){0,2}",
+        ) {
+            let written = |(key, (value, _)): &(String, (String, Value))| match value.as_str() {
+                "" => format!("{key}{parameters}"),
+                value => format!("{key}={value}{parameters}"),
+            };
+            let text = members.iter().map(written).collect::<Vec<_>>().join(&format!("{space},{space}"));
+            let mut expected: Vec<(String, Value)> = Vec::new();
+            for (key, (_, value)) in members {
+                expected.retain(|(known, _)| *known != key);
+                expected.push((key, value));
+            }
+            prop_assert_eq!(of(&text), Some(expected));
+        }
+    }
+
+    /// A value as it is written, and what it is.
+    fn value() -> impl Strategy<Value = (String, Value)> {
+        let string = proptest::collection::vec(b' '..=b'~', 0..6).prop_map(|text| {
+            let written: Vec<u8> = text
+                .iter()
+                .flat_map(|&byte| match byte {
+                    b'"' | b'\\' => vec![b'\\', byte],
+                    byte => vec![byte],
+                })
+                .collect();
+            (format!("\"{}\"", String::from_utf8(written).unwrap()), Value::String(text))
+        });
+        let most = 999_999_999_999_999_i64;
+        prop_oneof![
+            (-most..=most).prop_map(|number| (number.to_string(), Value::Integer(number))),
+            any::<bool>().prop_map(|flag| (format!("?{}", u8::from(flag)), Value::Boolean(flag))),
+            Just((String::new(), Value::Boolean(true))),
+            string,
+            "[0-9]{1,12}\\.[0-9]{1,3}|[a-zA-Z*][a-z0-9/:~]{0,4}|:[a-zA-Z0-9+/]{0,4}:|@-?[0-9]{1,15}|\\( *([0-9]{1,3}(;a)? )*\\)"
+                .prop_map(|text| (text, Value::Other)),
+        ]
     }
 }

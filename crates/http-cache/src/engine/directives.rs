@@ -170,3 +170,149 @@ fn bare(value: &[u8]) -> &[u8] {
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A directive as it is written, its name in lower case, and its seconds if it is to have such.
+    type Written = (String, &'static str, Option<u64>);
+
+    const SPANS: [&str; 4] = ["max-age", "s-maxage", "stale-if-error", "stale-while-revalidate"];
+    const FLAGS: [&str; 8] = [
+        "no-store",
+        "no-cache",
+        "private",
+        "public",
+        "must-revalidate",
+        "proxy-revalidate",
+        "must-understand",
+        "immutable",
+    ];
+
+    fn written() -> impl Strategy<Value = Written> {
+        let span = prop_oneof![
+            (0..u64::MAX).prop_map(|number| (number.to_string(), number)),
+            (0_u64..99).prop_map(|number| (format!("\"{number}\""), number)),
+            "9{21,30}".prop_map(|text| (text, u64::MAX)),
+            "|-[0-9]|[0-9]\\.5|[0-9]s| [0-9]|\"\"|\"x[0-9]\"".prop_map(|text| (text, 0)),
+        ];
+        let span = (prop::sample::select(&SPANS[..]), span)
+            .prop_map(|(name, (value, seconds))| (format!("{name}={value}"), name, Some(seconds)));
+        let flag = prop::sample::select(&FLAGS[..]).prop_map(|name| (name.to_owned(), name, None));
+        let other = "(x|max_age|no-stor|no-caches)(=[a-z0-9]{1,3}|=\"1, public\")?"
+            .prop_map(|text| (text, "", None));
+        let directive = prop_oneof![3 => span, 3 => flag, 1 => other];
+        (directive, any::<bool>()).prop_map(|((text, name, seconds), is_shouted)| {
+            (if is_shouted { text.to_uppercase() } else { text }, name, seconds)
+        })
+    }
+
+    fn of(lines: &[&str]) -> Directives {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(CACHE_CONTROL, HeaderValue::try_from(*line).unwrap());
+        }
+        Directives::of(&Rules::private(), &headers)
+    }
+
+    proptest! {
+        #[test]
+        fn a_response_says_what_is_written(
+            all in proptest::collection::vec(written(), 0..6),
+            space in "[ \t]{0,2}(,[ \t]?){0,2}",
+        ) {
+            let texts: Vec<_> = all.iter().map(|(text, ..)| text.as_str()).collect();
+            let has = |name: &str| all.iter().any(|(_, known, _)| *known == name);
+            let first = |name: &str| {
+                let seconds = all.iter().find(|(_, known, _)| *known == name)?.2?;
+                Some(Duration::from_secs(seconds))
+            };
+            let expected = Directives {
+                max_age: first(SPANS[0]),
+                s_maxage: first(SPANS[1]),
+                stale_if_error: first(SPANS[2]),
+                stale_while_revalidating: first(SPANS[3]),
+                no_store: has("no-store"),
+                no_cache: has("no-cache"),
+                private: has("private"),
+                public: has("public"),
+                must_revalidate: has("must-revalidate"),
+                proxy_revalidate: has("proxy-revalidate"),
+                must_understand: has("must-understand"),
+                immutable: has("immutable"),
+                ..Directives::default()
+            };
+            prop_assert_eq!(&of(&[&texts.join(&format!("{space},{space}"))]), &expected);
+            prop_assert_eq!(&of(&texts), &expected);
+        }
+
+        #[test]
+        fn what_restricts_is_never_hidden_by_what_stands_before_it(
+            before in r#"([a-z]{1,3}=?"?[a-z0-9 \\]{0,3}"?,){0,3}"#,
+        ) {
+            // As many quotes as there are before it can be closed by none that comes after it.
+            prop_assert!(of(&[&format!("{before}no-store")]).no_store, "{}", before);
+        }
+
+        #[test]
+        fn fields_that_are_named_are_withheld_and_leave_the_rest(
+            names in "[a-z]{1,3}( ?, ?[A-Z]{1,3}){0,3}",
+            wrong in "\"\"|\"a b\"|\"\\(\"|a|\"a|",
+        ) {
+            for word in ["no-cache", "private"] {
+                let named = of(&[&format!("{word}=\"{names}\"")]);
+                let expected: Vec<_> = names.split(',').map(|name| name.trim().parse::<HeaderName>().unwrap()).collect();
+                prop_assert_eq!(&named.withheld, &expected);
+                prop_assert!(!named.no_cache && !named.private);
+                let strict = of(&[&format!("{word}={wrong}")]);
+                prop_assert!(strict.withheld.is_empty() && (strict.no_cache || strict.private));
+            }
+        }
+
+        #[test]
+        fn a_request_wishes_what_is_written(
+            all in proptest::collection::vec(
+                "(No-Cache|no-store|only-if-cached|max-stale|(max-age|max-stale|min-fresh)=([0-9]{1,22}|\"[0-9]\"|x|))", 0..5,
+            ),
+        ) {
+            let first = |name: &str| {
+                let mut values = all.iter().filter_map(|one| one.strip_prefix(name)?.strip_prefix('='));
+                values.find(|value| name != "min-fresh" || !matches!(*value, "" | "x"))
+            };
+            let span = |name: &str| {
+                let number = first(name)?.trim_matches('"').parse::<u128>().unwrap_or(0);
+                Some(Duration::from_secs(number.try_into().unwrap_or(u64::MAX)))
+            };
+            let has = |name: &str| all.iter().any(|one| one.eq_ignore_ascii_case(name));
+            let bare = all.iter().find(|one| one.starts_with("max-stale")).is_some_and(|one| one == "max-stale");
+            let expected = Wishes {
+                no_cache: has("no-cache"),
+                no_store: has("no-store"),
+                only_if_cached: has("only-if-cached"),
+                max_age: span("max-age"),
+                min_fresh: span("min-fresh"),
+                max_stale: if bare { Some(Duration::MAX) } else { span("max-stale") },
+            };
+            let (mut in_one, mut in_lines) = (Wishes::default(), Wishes::default());
+            in_one.add_line(all.join(" , ").as_bytes());
+            for one in &all {
+                in_lines.add_line(one.as_bytes());
+            }
+            prop_assert_eq!(in_one, expected);
+            prop_assert_eq!(in_lines, expected);
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+            Wishes::default().add_line(&line);
+            if let Ok(value) = HeaderValue::from_bytes(&line) {
+                let headers = HeaderMap::from_iter([(CACHE_CONTROL, value)]);
+                let _ = Directives::of(&Rules::shared(), &headers);
+            }
+        }
+    }
+}

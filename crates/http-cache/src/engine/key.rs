@@ -86,6 +86,7 @@ fn normal(scheme: &str, authority: &Authority) -> Option<String> {
     // What is before the host is a user's name, and a port is digits.
     let port = match port.strip_prefix(':') {
         Some("") => None,
+        Some(port) if !port.bytes().all(|byte| byte.is_ascii_digit()) => return None,
         Some(port) => Some(port.parse::<u16>().ok()?),
         None if port.is_empty() => None,
         None => return None,
@@ -127,6 +128,7 @@ mod tests {
             ("http://a/", &["a:81"]),
             ("/", &["user@a"]),
             ("/", &["a:99999"]),
+            ("/", &["a:+80"]),
             ("/", &["a/b"]),
             ("/", &["a b"]),
             ("/", &[":80"]),
@@ -166,6 +168,38 @@ mod tests {
         #[test]
         fn hosts_never_panic(host in "[a-zA-Z0-9@:\\[\\]./%-]{0,20}") {
             let _ = of("/", &[&host]);
+        }
+
+        #[test]
+        fn a_key_is_its_own_key(
+            scheme in "(http|HTTP|https|ftp)",
+            host in "[a-zA-Z0-9.-]{1,8}|\\[::[0-9A-F]{1,4}\\]",
+            port in "(:[0-9]{0,6})?",
+            rest in "(/[a-zA-Z0-9%.]{0,4}){0,3}(\\?[a-z=&/]{0,6})?",
+        ) {
+            let text = format!("{scheme}://{host}{port}{rest}");
+            let Ok(uri) = text.parse::<Uri>() else { return Ok(()) };
+            let Some(key) = Key::of(&uri, &HeaderMap::new()) else { return Ok(()) };
+            prop_assert_eq!(of(key.as_str(), &[]), Some(key.clone()));
+            let origin = format!("{scheme}://{host}").to_lowercase();
+            prop_assert!(key.as_str().starts_with(&origin));
+            let path = uri.path_and_query().map_or("/", |path| path.as_str());
+            prop_assert!(key.as_str().ends_with(path));
+        }
+
+        #[test]
+        fn a_port_is_digits_that_make_a_port(port in "[+ -]?[0-9]{0,6}") {
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            let number = port.parse::<u32>().ok().filter(|number| digits && *number <= 65_535);
+            let Ok(host) = http::HeaderValue::try_from(format!("a:{port}")) else { return Ok(()) };
+            let key = Key::of(&Uri::from_static("/"), &HeaderMap::from_iter([(header::HOST, host)]));
+            let expected = match number {
+                Some(80) => Some("http://a/".to_owned()),
+                Some(number) => Some(format!("http://a:{number}/")),
+                None if port.is_empty() => Some("http://a/".to_owned()),
+                None => None,
+            };
+            prop_assert_eq!(key.map(|key| key.as_str().to_owned()), expected);
         }
     }
 }

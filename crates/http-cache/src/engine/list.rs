@@ -74,7 +74,24 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The members of a line all of whose quotes are closed, letter by letter.
+    fn naive(line: &[u8]) -> Vec<Vec<u8>> {
+        let (mut members, mut quoted, mut escaped) = (vec![Vec::new()], false, false);
+        for &byte in line {
+            match byte {
+                b',' if !quoted => members.push(Vec::new()),
+                _ => members.last_mut().unwrap().push(byte),
+            }
+            quoted ^= byte == b'"' && !escaped;
+            escaped = quoted && !escaped && byte == b'\\';
+        }
+        let trimmed = members.iter().map(|member| trimmed(member).to_vec());
+        trimmed.filter(|member| !member.is_empty()).collect()
+    }
 
     #[test]
     fn commas_in_quotes_do_not_divide() {
@@ -101,6 +118,37 @@ mod tests {
         assert_eq!(number(b"99999999999999999999999"), Some(u64::MAX));
         for none in [&b""[..], b"-1", b"+1", b"1.0", b" 1", b"1a", b"'1'"] {
             assert_eq!(number(none), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_what_commas_outside_of_quotes_part(
+            line in r#"([a-z=, \t]|"([a-z, ]|\\[",\\])*"){0,12}"#,
+        ) {
+            let members: Vec<_> = in_line(line.as_bytes()).map(<[u8]>::to_vec).collect();
+            prop_assert_eq!(members, naive(line.as_bytes()));
+        }
+
+        #[test]
+        fn members_are_members_again(line in proptest::collection::vec(
+            prop_oneof![any::<u8>(), Just(b','), Just(b'"'), Just(b' '), Just(b'\\')], 0..40,
+        )) {
+            for member in in_line(&line) {
+                prop_assert!(!member.is_empty() && trimmed(member) == member);
+            }
+            // What is between quotes cannot be taken apart; all else is found whole again.
+            let members: Vec<_> = in_line(&line).collect();
+            let closed = members.iter().all(|member| !member.contains(&b'"'));
+            let joined = members.join(&b',');
+            prop_assert!(!closed || in_line(&joined).eq(members.iter().copied()));
+        }
+
+        #[test]
+        fn a_number_is_what_its_digits_say(text in "[0-9]{0,25}", other in "[^0-9]") {
+            let expected = text.parse::<u128>().ok().map(|number| u64::try_from(number).unwrap_or(u64::MAX));
+            prop_assert_eq!(number(text.as_bytes()), expected);
+            prop_assert_eq!(number(format!("{text}{other}").as_bytes()), None);
         }
     }
 }

@@ -89,3 +89,70 @@ fn without_dots(path: &str) -> String {
     }
     format!("/{}{query}", kept.join("/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The targets that are void after a POST to `http://a:8080/b/c?d` was answered with this reference.
+    fn void(reference: &[u8]) -> Option<Vec<Uri>> {
+        let (uri, none) = (Uri::from_static("http://a:8080/b/c?d"), HeaderMap::new());
+        let value = HeaderValue::from_bytes(reference).ok()?;
+        let headers = HeaderMap::from_iter([(header::LOCATION, value)]);
+        let ask = Ask { method: &Method::POST, uri: &uri, headers: &none };
+        Some(outdated(ask, StatusCode::CREATED, &headers))
+    }
+
+    /// As RFC 3986 section 5.2.4 tells it, step by step.
+    fn naive(path: &str) -> String {
+        let (mut input, mut output) = (path.to_owned(), String::new());
+        while !input.is_empty() {
+            if input.starts_with("/./") || input == "/." {
+                input = format!("/{}", input.get(3..).unwrap_or_default());
+            } else if input.starts_with("/../") || input == "/.." {
+                input = format!("/{}", input.get(4..).unwrap_or_default());
+                output.truncate(output.rfind('/').unwrap_or(0));
+            } else {
+                let end = input[1..].find('/').map_or(input.len(), |slash| slash + 1);
+                output.push_str(&input[..end]);
+                input.drain(..end);
+            }
+        }
+        output
+    }
+
+    proptest! {
+        #[test]
+        fn dots_are_taken_out_as_it_is_told(path in "(/(\\.|\\.\\.|\\.\\.\\.|[a-c]|)){1,6}", query in "(\\?[./a]{0,4})?") {
+            let (whole, expected) = (format!("{path}{query}"), naive(&path) + &query);
+            prop_assert_eq!(without_dots(&whole), expected);
+            let once = without_dots(&path);
+            prop_assert_eq!(without_dots(&once), once);
+        }
+
+        #[test]
+        fn nothing_of_another_origin_is_void(
+            reference in "((http|https|HTTP|mailto)?:?(//)?(a|A|b|u@a)?(:[0-9]{0,4})?)?[/.?#a-c:]{0,8}",
+            bytes in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            for reference in [reference.as_bytes(), &bytes] {
+                for uri in void(reference).unwrap_or_default() {
+                    prop_assert_eq!(uri.scheme_str(), Some("http"));
+                    prop_assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some("a:8080"));
+                    prop_assert!(uri.path().starts_with('/'), "{}", uri);
+                }
+            }
+        }
+
+        #[test]
+        fn a_reference_means_the_same_relative_and_absolute(path in "/[a-c.]{1,3}(/[a-c.]{0,3}){0,2}(\\?[a-c]{0,2})?") {
+            let relative = void(path.as_bytes());
+            prop_assert_eq!(&void(format!("http://A:8080{path}").as_bytes()), &relative);
+            prop_assert_eq!(&void(format!("//a:8080{path}#x").as_bytes()), &relative);
+            prop_assert_eq!(relative.map(|all| all.len()), Some(2));
+        }
+    }
+}

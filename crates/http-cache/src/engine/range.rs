@@ -126,5 +126,52 @@ mod tests {
                 prop_assert!(part.held.start < part.held.end && part.held.end <= part.total);
             }
         }
+
+        #[test]
+        fn a_range_means_the_bytes_that_it_names(
+            first in proptest::option::of(0_u64..12),
+            last in proptest::option::of(0_u64..12),
+            total in 0_u64..10,
+        ) {
+            let named = |byte: &u64| match (first, last) {
+                (Some(first), last) => first <= *byte && last.is_none_or(|last| *byte <= last),
+                (None, count) => total - byte <= count.unwrap_or(0),
+            };
+            let bytes: Vec<u64> = (0..total).filter(named).collect();
+            let text = |end: Option<u64>| end.map_or(String::new(), |end| end.to_string());
+            let wanted = of(format!("bytes={}-{}", text(first), text(last)).as_bytes(), total);
+            let invalid = first.is_none() && last.is_none() || last.is_some_and(|last| first > Some(last));
+            let expected = match bytes.as_slice() {
+                _ if invalid => Wanted::Whole,
+                [] => Wanted::Unsatisfiable,
+                [first, ..] => Wanted::Slice(*first..first + bytes.len() as u64),
+            };
+            prop_assert_eq!(wanted, expected);
+        }
+
+        #[test]
+        fn a_part_that_is_written_is_read(start: u64, length in 1_u64.., rest: u64) {
+            let (end, total) = (start.saturating_add(length), start.saturating_add(length).saturating_add(rest));
+            let held = start..end;
+            prop_assume!(start < end);
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, field(Some(&held), total).unwrap())]);
+            prop_assert_eq!(part(&headers), Some(Part { held, total }));
+            let headers = HeaderMap::from_iter([(CONTENT_RANGE, field(None, total).unwrap())]);
+            prop_assert_eq!(part(&headers), None);
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(
+            range in proptest::collection::vec(any::<u8>(), 0..30),
+            near in "(bytes|)[ =]?[0-9*-]{0,4}[/-]?[0-9*]{0,3}/?[0-9*]{0,2}",
+            total: u64,
+        ) {
+            for text in [&range[..], near.as_bytes()] {
+                let _ = of(text, total);
+                if let Ok(value) = HeaderValue::from_bytes(text) {
+                    let _ = part(&HeaderMap::from_iter([(CONTENT_RANGE, value)]));
+                }
+            }
+        }
     }
 }

@@ -58,7 +58,9 @@ impl Status {
         if is_token(name) {
             text.push_str(name);
         } else {
-            let _ = write!(text, "\"{}\"", name.replace(['"', '\\'], ""));
+            // A string has no other letters than those of printable ASCII (RFC 9651 section 4.1.6).
+            let plain = name.replace(['"', '\\'], "");
+            let _ = write!(text, "\"{}\"", plain.replace(|c: char| !matches!(c, ' '..='~'), "_"));
         }
         match self.outcome {
             Outcome::Hit => text.push_str("; hit"),
@@ -73,7 +75,11 @@ impl Status {
         let _ = match self.ttl {
             // Rounded up, so that it and the `Age` beside it make the lifetime.
             Some(Ttl::Fresh(left)) => {
-                write!(text, "; ttl={}", left.as_secs() + u64::from(left.subsec_nanos() > 0))
+                write!(
+                    text,
+                    "; ttl={}",
+                    left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0))
+                )
             }
             Some(Ttl::Stale(over)) => write!(text, "; ttl=-{}", over.as_secs()),
             None => Ok(()),
@@ -110,4 +116,40 @@ impl Forward {
 fn is_token(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::dictionary, *};
+
+    proptest! {
+        #[test]
+        fn it_is_one_member_of_a_list_whatever_the_cache_is_called(
+            name in "[ -~]{0,12}|\\PC{0,4}",
+            span: Duration,
+            is_fresh: bool,
+        ) {
+            let ttl = if is_fresh { Ttl::Fresh(span) } else { Ttl::Stale(span) };
+            let status = Status {
+                ttl: Some(ttl),
+                stored: true,
+                forwarded: Some(304),
+                detail: Some("a-word"),
+                ..Status::new(Outcome::Forwarded(Forward::Stale))
+            };
+            let mut headers = HeaderMap::new();
+            status.write(&name, &mut headers);
+            let line = headers.get(FIELD).and_then(|line| line.to_str().ok());
+            prop_assert!(line.is_some(), "{:?}", headers);
+            let (_, parameters) = line.unwrap().split_once("; fwd=").unwrap();
+            prop_assert!(parameters.starts_with("stale; fwd-status=304; ttl="));
+            // A number of more than 15 digits is none of structured fields.
+            if span.as_secs() < 1_000_000_000_000_000 {
+                let member = format!("x={}", line.unwrap());
+                prop_assert!(dictionary::parse(member.as_bytes()).is_some_and(|all| all.len() == 1), "{}", member);
+            }
+        }
+    }
 }

@@ -76,3 +76,60 @@ fn unless_named(directives: &mut Directives, value: &Value) -> Option<bool> {
         other => flag(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::{super::rules::Rules, *};
+
+    const NAME: HeaderName = HeaderName::from_static("cdn-cache-control");
+    const DIRECTIVE: &str = "(max-age|s-maxage|stale-if-error|stale-while-revalidate)=[0-9]{1,15}\
+        |no-store|no-cache|private|public|must-revalidate|proxy-revalidate|must-understand|immutable\
+        |(no-cache|private)=\"[a-z]{1,3}(, [a-z]{1,3}){0,2}\"|x|x=1";
+
+    fn of(name: &HeaderName, lines: &[String]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(name, HeaderValue::try_from(line).unwrap());
+        }
+        headers
+    }
+
+    /// Of directives with the same name, one.
+    fn single(mut all: Vec<String>) -> Vec<String> {
+        let name = |one: &String| one.split('=').next().map(str::to_owned);
+        all.sort_by_key(name);
+        all.dedup_by_key(|one| name(one));
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_in_both_ways_is_the_same(
+            all in proptest::collection::vec(DIRECTIVE, 1..6).prop_map(single).prop_shuffle(),
+        ) {
+            let plain = of(&http::header::CACHE_CONTROL, &all);
+            let expected = Directives { targeted: true, ..Directives::of(&Rules::private(), &plain) };
+            prop_assert_eq!(directives(&of(&NAME, &all), &NAME), Some(expected.clone()));
+            prop_assert_eq!(directives(&of(&NAME, &[all.join(" ,\t")]), &NAME), Some(expected));
+        }
+
+        #[test]
+        fn one_wrong_value_makes_all_of_it_void(
+            all in proptest::collection::vec(DIRECTIVE, 0..4),
+            wrong in "max-age(=(1\\.5|\"1\"|a|\\(\\)|\\?1|:YQ==:|@1))?|(no-store|public|private|no-cache)=[1a]\
+                |Max-Age=1|max-age=[0-9]{16}|max-age =1|max-age= 1|=1",
+        ) {
+            let all: Vec<_> = all.into_iter().chain([wrong]).collect();
+            prop_assert_eq!(directives(&of(&NAME, &all), &NAME), None);
+        }
+
+        #[test]
+        fn a_lifetime_below_zero_is_none(seconds in 1_u64..1_000_000) {
+            let headers = of(&NAME, &[format!("max-age=-{seconds}")]);
+            prop_assert_eq!(directives(&headers, &NAME).and_then(|said| said.max_age), Some(Duration::ZERO));
+        }
+    }
+}

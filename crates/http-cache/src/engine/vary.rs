@@ -147,3 +147,93 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Box<[u8]>> {
     }
     Some(all.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: [HeaderName; 6] =
+        [ACCEPT_LANGUAGE, ACCEPT_ENCODING, COOKIE, AUTHORIZATION, CONTENT_LANGUAGE, VARY];
+
+    fn request() -> impl Strategy<Value = HeaderMap> {
+        let value = prop_oneof![
+            proptest::collection::vec(0x20_u8..=0xff, 0..20),
+            "((en|de|\\*)(;q=(0\\.[0-9]|[0-2]|nan|inf|-1))?, ?){0,3}".prop_map(String::into_bytes),
+        ];
+        let value = value.prop_filter_map("a value", |value| HeaderValue::from_bytes(&value).ok());
+        let field = ((0..NAMES.len()).prop_map(|at| NAMES[at].clone()), value);
+        proptest::collection::vec(field, 0..6).prop_map(|fields| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(name, value);
+            }
+            headers
+        })
+    }
+
+    fn varying(names: &[HeaderName]) -> HeaderMap {
+        let names: Vec<_> = names.iter().map(HeaderName::as_str).collect();
+        HeaderMap::from_iter([(VARY, HeaderValue::try_from(names.join(" ,")).unwrap())])
+    }
+
+    proptest! {
+        #[test]
+        fn a_response_is_for_the_one_who_asked(request in request()) {
+            let selecting = Selecting::of(&varying(&NAMES), &request).unwrap();
+            prop_assert!(selecting.fits(&request, &HeaderMap::new()));
+            prop_assert!(!Selecting::nobody().fits(&request, &HeaderMap::new()));
+        }
+
+        #[test]
+        fn who_fits_one_another_fit_both_ways(one in request(), other in request()) {
+            let [first, second] = [&one, &other].map(|request| Selecting::of(&varying(&NAMES), request).unwrap());
+            let none = HeaderMap::new();
+            prop_assert_eq!(first.fits(&other, &none), second.fits(&one, &none));
+        }
+
+        #[test]
+        fn credentials_are_the_same_byte_by_byte(one in request(), other in request()) {
+            for name in [COOKIE, AUTHORIZATION] {
+                let selecting = Selecting::of(&varying(std::slice::from_ref(&name)), &one).unwrap();
+                let same = joined(&one, &name) == joined(&other, &name);
+                prop_assert_eq!(selecting.fits(&other, &HeaderMap::new()), same);
+            }
+        }
+
+        #[test]
+        fn names_in_any_order_and_case_are_the_same(
+            names in proptest::sample::subsequence(NAMES.to_vec(), 0..6).prop_shuffle(),
+        ) {
+            let mut sorted = names.clone();
+            sorted.sort_unstable_by_key(|name| name.as_str().to_owned());
+            let mut shouted = varying(&names);
+            let text = shouted[VARY].to_str().unwrap().to_uppercase();
+            shouted.insert(VARY, HeaderValue::try_from(text).unwrap());
+            let none = HeaderMap::new();
+            let selecting = Selecting::of(&shouted, &none).unwrap();
+            prop_assert!(selecting.names_same(&Selecting::of(&varying(&sorted), &none).unwrap()));
+        }
+
+        #[test]
+        fn what_varies_by_all_or_by_no_name_is_for_nobody(
+            names in "[a-z]{1,3}( ?, ?[a-z]{1,3}){0,2}",
+            wrong in "\\*|[a-z] [a-z]|\"a\"|[()<>]",
+        ) {
+            let both = HeaderMap::from_iter([(VARY, HeaderValue::try_from(format!("{names}, {wrong}")).unwrap())]);
+            prop_assert!(Selecting::of(&both, &HeaderMap::new()).is_none());
+        }
+
+        #[test]
+        fn preferences_have_no_order_of_their_own(
+            wishes in proptest::collection::vec("(en|de|fr|\\*)(; ?[qQ]=(0\\.[0-9]{1,3}|1))?", 0..5),
+        ) {
+            let reversed: Vec<_> = wishes.iter().rev().cloned().collect();
+            let [one, other] = [&wishes, &reversed].map(|all| preferences(all.join(",").as_bytes()));
+            prop_assert!(one.iter().all(|(_, weight)| *weight <= 1000));
+            prop_assert_eq!(one, other);
+        }
+    }
+}
