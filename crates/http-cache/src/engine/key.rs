@@ -35,9 +35,10 @@ impl Key {
         };
         let authority = authority(&scheme, uri, headers)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let path = if path.is_empty() { "/" } else { path };
+        // An empty path is the root; `http://a?b` has one.
+        let root = if path.is_empty() || path.starts_with('?') { "/" } else { "" };
         // No scheme and no authority has a space or a slash, so the parts cannot run into one another.
-        let parts = [&*scheme, "://", &authority, path];
+        let parts = [&*scheme, "://", &authority, root, path];
         Some(Self(parts.concat().into()))
     }
 
@@ -162,6 +163,7 @@ mod tests {
         assert_eq!(of("/a", &["A:80"]), of("http://a/a", &["a"]));
         assert_eq!(of("http://a/a", &["A:80"]), of("http://a:80/a", &["a:"]));
         assert_eq!(of("https://a:443/", &[]), of("https://a", &["a"]));
+        assert_eq!(of("http://a?b", &[]), of("http://a/?b", &[]));
     }
 
     proptest! {
@@ -183,6 +185,8 @@ mod tests {
             prop_assert_eq!(of(key.as_str(), &[]), Some(key.clone()));
             let origin = format!("{scheme}://{host}").to_lowercase();
             prop_assert!(key.as_str().starts_with(&origin));
+            let origin_and_path = key.as_str().split('?').next().unwrap_or_default();
+            prop_assert_eq!(origin_and_path.matches('/').count().min(3), 3);
             let path = uri.path_and_query().map_or("/", |path| path.as_str());
             prop_assert!(key.as_str().ends_with(path));
         }

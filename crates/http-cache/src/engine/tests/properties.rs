@@ -37,7 +37,9 @@ fn response_field() -> impl Strategy<Value = String> {
             Just("proxy-revalidate"),
             Just("must-understand"),
             Just("immutable"),
-            Just("no-cache=\"x\"")
+            Just("no-cache=\"x\""),
+            Just("no-cache=\"age\""),
+            Just("private=\"date, age\"")
         ]
         .prop_map(str::to_owned),
     ];
@@ -53,6 +55,7 @@ fn response_field() -> impl Strategy<Value = String> {
         1 => "[ -?A-{}~]{0,12}".prop_map(|text| format!("expires: {text}")),
         1 => "\"[ab]\"".prop_map(|tag| format!("etag: {tag}")),
         1 => "[a-c*, ]{0,5}".prop_map(|names| format!("vary: {names}")),
+        1 => "(age|date|expires|cache-control|etag)".prop_map(|name| format!("connection: {name}")),
         1 => Just("set-cookie: a=b".to_owned()),
     ]
 }
