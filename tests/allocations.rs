@@ -373,7 +373,7 @@ fn a_hit_of_the_http_cache_states_its_count_whatever_the_size_of_the_body() {
         })
     };
     // For the key, the map of fields, `Age` and `Cache-Status`.
-    assert_eq!((hit(1), hit(1_000_000)), (13, 13));
+    assert_eq!((hit(1), hit(1_000_000)), (8, 8));
 }
 
 /// Says that it may be kept for a minute.

@@ -25,7 +25,7 @@ impl Identity {
         let key = Key::of(uri, headers)?;
         let target = key.as_str().len();
         if fields.is_empty() {
-            return Some(Self { text: key.as_str().into(), target });
+            return Some(Self { text: key.into_text(), target });
         }
         let mut text = String::from(key.as_str());
         write_fields(&mut text, headers, fields.iter());

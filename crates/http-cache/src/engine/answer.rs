@@ -96,7 +96,11 @@ const OF_304: [HeaderName; 7] =
     [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, VARY];
 
 fn all(entry: &Entry, now: Wall) -> HeaderMap {
-    let mut headers = entry.headers.clone();
+    // Room for `Age` and `Cache-Status`: a map that is cloned has to grow for them.
+    let mut headers = HeaderMap::with_capacity(entry.headers.len() + 2);
+    for (name, value) in &entry.headers {
+        headers.append(name, value.clone());
+    }
     set_age(entry, &mut headers, now);
     headers
 }

@@ -1,6 +1,6 @@
 //! By what answers are found.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderMap, Uri, header, uri::Authority};
 
@@ -19,7 +19,7 @@ use http::{HeaderMap, Uri, header, uri::Authority};
 /// assert_eq!(key("/without-a-host"), None);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Box<str>);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// The key of a target, with the fields of its request; none when it is not said, or not clear, whose target it is.
@@ -40,6 +40,11 @@ impl Key {
         // No scheme and no authority has a space or a slash, so the parts cannot run into one another.
         let parts = [&*scheme, "://", &authority, root, path];
         Some(Self(parts.concat().into()))
+    }
+
+    /// The text itself, which is not copied.
+    pub(crate) fn into_text(self) -> Arc<str> {
+        self.0
     }
 
     /// The target as text.
@@ -63,25 +68,32 @@ impl fmt::Debug for Key {
 
 /// Host and port of a target in lower case, without a port that is the scheme's own; none when they are not said, not
 /// clear or not valid.
-pub(super) fn authority(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+pub(super) fn authority<'a>(
+    scheme: &str,
+    uri: &'a Uri,
+    headers: &HeaderMap,
+) -> Option<Cow<'a, str>> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let own = uri.authority().map(Authority::as_str);
     let host = match (hosts.next(), hosts.next()) {
         (None, _) => None,
         // Most say the same twice.
         (Some(host), None) if own.is_some_and(|own| own.as_bytes() == host.as_bytes()) => None,
-        (Some(host), None) => Some(normal(scheme, &Authority::try_from(host.as_bytes()).ok()?)?),
+        (Some(host), None) => {
+            let host = Authority::try_from(host.as_bytes()).ok()?;
+            Some(normal(scheme, &host)?.into_owned())
+        }
         (Some(_), Some(_)) => return None,
     };
     let own = uri.authority().map(|own| normal(scheme, own));
     match (own, host) {
         (Some(own), None) => own,
-        (None, host) => host,
+        (None, host) => host.map(Cow::Owned),
         (Some(own), Some(host)) => own.filter(|own| *own == host),
     }
 }
 
-fn normal(scheme: &str, authority: &Authority) -> Option<String> {
+fn normal<'a>(scheme: &str, authority: &'a Authority) -> Option<Cow<'a, str>> {
     let (text, host) = (authority.as_str(), authority.host());
     let port = text.strip_prefix(host)?;
     // What is before the host is a user's name, and a port is digits.
@@ -97,11 +109,12 @@ fn normal(scheme: &str, authority: &Authority) -> Option<String> {
         "https" => Some(443),
         _ => None,
     };
-    let host = host.to_ascii_lowercase();
+    let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
     match port.filter(|port| Some(*port) != default) {
         _ if host.is_empty() => None,
-        Some(port) => Some(format!("{host}:{port}")),
-        None => Some(host),
+        Some(port) => Some(format!("{}:{port}", host.to_ascii_lowercase()).into()),
+        None if is_lower => Some(host.into()),
+        None => Some(host.to_ascii_lowercase().into()),
     }
 }
 

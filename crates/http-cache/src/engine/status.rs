@@ -114,8 +114,12 @@ impl Forward {
 }
 
 fn is_token(name: &str) -> bool {
+    let is_mark = |byte| {
+        matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^')
+            || matches!(byte, b'_' | b'`' | b'|' | b'~' | b':' | b'/')
+    };
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
 }
 
 #[cfg(test)]
