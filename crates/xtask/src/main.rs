@@ -1,5 +1,6 @@
 //! `cargo xtask`: one door to everything that builds, checks and measures the workspace.
 
+mod fuzz;
 mod run;
 mod tally;
 mod tasks;
@@ -20,8 +21,9 @@ Commands:
   bench    Measures the layers beside their peers and writes benches/results.md (3 minutes)
            --smoke: each case for an instant, not optimised; measures and writes nothing
   overload The overload scenarios with 20 seeds, optimised; writes docs/overload
+  fuzz     Each fuzz target for a minute; needs the nightly toolchain
   nightly  The long checks: 20 runs of the suite, property tests with 20 times the cases, loom
-           models with three preemptions
+           models with three preemptions, and everything of `fuzz`
   help     This page
 
 Exit code: 0 when every step passed, 1 when one failed, 2 for a wrong command line.
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["bench"] => finish("bench", tasks::bench),
         ["bench", "--smoke"] => finish("bench --smoke", tasks::bench_smoke),
         ["overload"] => finish("overload", tasks::overload),
+        ["fuzz"] => finish("fuzz", fuzz::run),
         ["nightly"] => finish("nightly", tasks::nightly),
         ["help" | "-h" | "--help"] | [_, "-h" | "--help"] => {
             print!("{USAGE}");

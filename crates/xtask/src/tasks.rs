@@ -3,8 +3,9 @@
 use std::{fs, process::Command, time::UNIX_EPOCH};
 
 use crate::{
+    fuzz,
     run::Run,
-    tools::{cargo, cargo_deny, root},
+    tools::{CARGO_DENY, cargo, root},
 };
 
 const FLAKE_RUNS: u32 = 20;
@@ -15,6 +16,7 @@ pub(crate) fn ci(run: &mut Run) {
     let hint = "run `cargo fmt --all` there; rustfmt comes with `rustup component add rustfmt`";
     run.step("fmt", hint, &mut cargo("fmt --all --check"));
     run.step("fmt of benches/peers", hint, &mut peers("fmt --check"));
+    fuzz::fmt(run);
     run.step(
         "clippy",
         "mend the warnings; a missing clippy comes with `rustup component add clippy`",
@@ -25,8 +27,11 @@ pub(crate) fn ci(run: &mut Run) {
         "mend the warnings of rustdoc",
         cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings"),
     );
-    if let Some(mut deny) = cargo_deny(run) {
+    fuzz::lint(run);
+    if let Some(program) = CARGO_DENY.program(run) {
+        let mut deny = Command::new(program);
         deny.args(["--all-features", "--locked", "check", "bans", "licenses", "sources"]);
+        deny.current_dir(root());
         run.step("dependency rules", "the rules and their exceptions are in deny.toml", &mut deny);
     }
     test(run);
@@ -146,4 +151,5 @@ pub(crate) fn nightly(run: &mut Run) {
         }
     }
     loom(run, 3);
+    fuzz::run(run);
 }

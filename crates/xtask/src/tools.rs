@@ -8,7 +8,44 @@ use std::{
 
 use crate::run::Run;
 
-const CARGO_DENY: &str = "0.20.2";
+/// Without its network code, which takes half the time to build.
+pub(crate) const CARGO_DENY: Tool =
+    Tool { name: "cargo-deny", version: "0.20.2", options: "--no-default-features" };
+pub(crate) const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", options: "" };
+
+/// A pinned program of the registry.
+pub(crate) struct Tool {
+    name: &'static str,
+    version: &'static str,
+    options: &'static str,
+}
+
+impl Tool {
+    /// Where it lies, built on first use into `target/tools`; `None` if that failed.
+    ///
+    /// Built without optimisation: our few crates are checked in a moment either way, and what is fuzzed is not built here.
+    pub(crate) fn program(&self, run: &mut Run) -> Option<PathBuf> {
+        let tools = root().join("target/tools");
+        let program = tools.join("bin").join(self.name);
+        if !self.is(&program) {
+            let mut install = cargo("install --quiet --locked --force --debug");
+            install.args(self.options.split_whitespace());
+            install.args(["--version", self.version, "--root"]).arg(&tools).arg(self.name);
+            install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+            let hint = format!("building {} needs the crate registry and a C linker", self.name);
+            if !run.step(&format!("build {}", self.name), &hint, &mut install) {
+                return None;
+            }
+        }
+        Some(program)
+    }
+
+    fn is(&self, program: &Path) -> bool {
+        Command::new(program).arg("--version").output().is_ok_and(|output| {
+            String::from_utf8_lossy(&output.stdout).trim().ends_with(self.version)
+        })
+    }
+}
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
@@ -23,32 +60,4 @@ pub(crate) fn cargo(line: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(line.split_whitespace()).current_dir(root());
     command
-}
-
-/// The pinned `cargo-deny`, built on first use into `target/tools`; `None` if that failed.
-///
-/// Built without optimisation and without its network code: that takes half the time, and our few
-/// crates are checked in a moment either way.
-pub(crate) fn cargo_deny(run: &mut Run) -> Option<Command> {
-    let tools = root().join("target/tools");
-    let program = tools.join("bin/cargo-deny");
-    if !has_version(&program, CARGO_DENY) {
-        let mut install = cargo("install --quiet --locked --force --debug --no-default-features");
-        install.args(["--version", CARGO_DENY, "--root"]).arg(&tools).arg("cargo-deny");
-        install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
-        let hint = "building cargo-deny needs the crate registry and a C linker";
-        if !run.step("build cargo-deny", hint, &mut install) {
-            return None;
-        }
-    }
-    let mut command = Command::new(program);
-    command.current_dir(root());
-    Some(command)
-}
-
-fn has_version(program: &Path, version: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim().ends_with(version))
 }
