@@ -34,6 +34,7 @@ fuzz_target!(|text: &[u8]| {
         let Ok(entry) = keep(&rules, Ask::from(&first), head, times) else { continue };
         assert!(entry.is_for(first.headers()), "it is for the one who asked");
         an_entry_is_what_it_says(&entry, &rules);
+        assert!(entry.age(times.came) >= stated_age(&response).saturating_add(DELAY));
         for later in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
             an_answer_is_right(&rules, &entry, &then, length, times.came + later);
         }
@@ -76,6 +77,14 @@ fn an_entry_is_what_it_says(entry: &Entry, rules: &Rules) {
         assert_eq!(entry.body_length(), Some(held.end - held.start));
     }
     let _ = entry.useless_from(rules);
+}
+
+/// What the first member of `Age` says, if it is a number.
+fn stated_age(response: &Head<'_>) -> Duration {
+    let line = response.fields.get("age").and_then(|line| line.to_str().ok()).unwrap_or("");
+    let first = line.split(',').map(str::trim).find(|member| !member.is_empty()).unwrap_or("");
+    let digits = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    Duration::from_secs(if digits { first.parse().unwrap_or(u64::MAX) } else { 0 })
 }
 
 fn an_answer_is_right(rules: &Rules, entry: &Entry, then: &Request<()>, length: u64, now: Wall) {
