@@ -134,13 +134,19 @@ fn folders_and_packages_have_the_same_names() {
 }
 
 #[test]
-fn the_peers_of_the_benches_are_a_workspace_of_their_own() {
-    uphold(
-        "benches/peers is no member of this workspace",
-        members().iter().map(path).filter(|path| path.contains("benches/peers")).map(str::to_owned),
-    );
-    let manifest = read(&root().join("benches/peers/Cargo.toml"));
-    assert!(manifest.contains("[workspace]"), "benches/peers/Cargo.toml: no [workspace]");
+fn what_only_benches_and_fuzz_targets_need_stays_in_workspaces_of_their_own() {
+    for folder in ["benches/peers", "fuzz"] {
+        let manifest = root().join(folder).join("Cargo.toml");
+        uphold(
+            "this folder is no member of the workspace",
+            members()
+                .iter()
+                .map(path)
+                .filter(|path| manifest == std::path::Path::new(path))
+                .map(str::to_owned),
+        );
+        assert!(read(&manifest).contains("[workspace]"), "{folder}/Cargo.toml: no [workspace]");
+    }
 }
 
 #[test]

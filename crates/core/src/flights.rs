@@ -16,7 +16,10 @@ pub use self::{
     failure::{Failure, SharedCallFailed},
     wait::Wait,
 };
-use self::{flight::Flight, table::Table};
+use self::{
+    flight::Flight,
+    table::{Hashed, Table},
+};
 
 mod failure;
 mod flight;
@@ -74,8 +77,7 @@ pub struct Seat<K: Eq + Hash, S, O> {
     // None once it has landed.
     flight: Option<Arc<Flight<S, O>>>,
     table: Arc<Table<K, S, O>>,
-    key: K,
-    hash: u64,
+    key: Hashed<K>,
     number: u64,
 }
 
@@ -118,18 +120,18 @@ impl<K, S, O> Flights<K, S, O> {
 impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
     /// Joins the call for `key`, or begins it.
     pub fn board(&self, key: K) -> Boarding<K, S, O> {
-        let hash = self.table.hash(&key);
-        let (flight, number) = self.table.join(hash, &key);
+        let key = self.table.hashed(key);
+        let (flight, number) = self.table.join(&key);
         let table = Arc::clone(&self.table);
-        let seat = Seat { flight: Some(flight), table, key, hash, number };
+        let seat = Seat { flight: Some(flight), table, key, number };
         if seat.leads() { Boarding::First(Start { seat }) } else { Boarding::Joined(seat) }
     }
 }
 
-impl<K: Eq + Hash, S, O> Flights<K, S, O> {
+impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
     /// Lets no one join the call for `key`: who comes from now on begins another one.
     pub fn detach(&self, key: &K) {
-        self.table.remove(key);
+        self.table.remove(&self.table.hashed(key.clone()));
     }
 }
 
@@ -157,14 +159,14 @@ impl<K: Eq + Hash, S, O> Seat<K, S, O> {
     /// Lets no one join the call any more: who comes from now on begins another one.
     pub fn close(&self) {
         if let Some(flight) = &self.flight {
-            self.table.unlist(self.hash, flight);
+            self.table.unlist(&self.key, flight);
         }
     }
 
     /// What the call is for.
     #[must_use]
     pub const fn key(&self) -> &K {
-        &self.key
+        &self.key.key
     }
 }
 
@@ -182,7 +184,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let Some(flight) = &this.flight else { panic!("`Seat` polled after it was ready") };
-        let unlist = || this.table.unlist(this.hash, flight);
+        let unlist = || this.table.unlist(&this.key, flight);
         let landed = std::task::ready!(Flight::poll(flight, this.number, cx.waker(), unlist));
         this.flight = None;
         Poll::Ready(landed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -195,7 +197,7 @@ impl<K: Eq + Hash, S, O> Unpin for Seat<K, S, O> {}
 impl<K: Eq + Hash, S, O> Drop for Seat<K, S, O> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
-            flight.leave(self.number, || self.table.unlist(self.hash, &flight));
+            flight.leave(self.number, || self.table.unlist(&self.key, &flight));
         }
     }
 }

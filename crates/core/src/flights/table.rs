@@ -1,12 +1,11 @@
 //! The calls that may be joined, by key.
 
 use std::{
-    hash::{BuildHasher, Hash, RandomState},
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState},
     mem,
     sync::{Arc, PoisonError},
 };
-
-use hashbrown::{HashTable, hash_table::Entry};
 
 use super::flight::Flight;
 use crate::sync::{Mutex, MutexGuard, stripes};
@@ -16,17 +15,44 @@ pub(super) struct Table<K, S, O> {
     hasher: RandomState,
 }
 
-type Stripe<K, S, O> = Mutex<HashTable<Listed<K, S, O>>>;
+type Listed<K, S, O> = HashMap<Hashed<K>, Arc<Flight<S, O>>, BuildHasherDefault<Known>>;
+type Stripe<K, S, O> = Mutex<Listed<K, S, O>>;
 
-struct Listed<K, S, O> {
+/// A key that is hashed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hashed<K> {
+    // Compared first.
     hash: u64,
-    key: K,
-    flight: Arc<Flight<S, O>>,
+    pub(super) key: K,
+}
+
+/// The hash of a key that has one.
+#[derive(Debug, Default)]
+pub(super) struct Known(u64);
+
+impl<K> Hash for Hashed<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Hasher for Known {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a hashed key writes a number");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl<K, S, O> Table<K, S, O> {
     pub(super) fn new() -> Self {
-        let stripes = (0..stripes()).map(|_| Mutex::new(HashTable::new())).collect();
+        let stripes = (0..stripes()).map(|_| Mutex::new(HashMap::default())).collect();
         Self { stripes, hasher: RandomState::new() }
     }
 
@@ -41,67 +67,55 @@ impl<K, S, O> Table<K, S, O> {
         }
     }
 
-    fn lock(&self, hash: u64) -> MutexGuard<'_, HashTable<Listed<K, S, O>>> {
+    fn lock(&self, hash: u64) -> MutexGuard<'_, Listed<K, S, O>> {
         // A power of two; other bits choose within the stripe.
         lock(&self.stripes[(hash >> 48) as usize & (self.stripes.len() - 1)])
     }
-
-    /// Takes a call that is over off the list, unless another one has its key by now.
-    pub(super) fn unlist(&self, hash: u64, flight: &Arc<Flight<S, O>>) {
-        let mut listed = self.lock(hash);
-        let place = listed.find_entry(hash, |listed| Arc::ptr_eq(&listed.flight, flight));
-        let over = place.ok().map(|place| place.remove().0);
-        drop(listed);
-        drop(over);
-    }
 }
 
-impl<K: Eq + Hash, S, O> Table<K, S, O> {
-    pub(super) fn hash(&self, key: &K) -> u64 {
-        self.hasher.hash_one(key)
+impl<K: Eq, S, O> Table<K, S, O> {
+    pub(super) fn hashed(&self, key: K) -> Hashed<K>
+    where
+        K: Hash,
+    {
+        Hashed { hash: self.hasher.hash_one(&key), key }
     }
 
-    pub(super) fn remove(&self, key: &K) {
-        let hash = self.hash(key);
-        let mut listed = self.lock(hash);
-        let place = listed.find_entry(hash, |listed| listed.hash == hash && listed.key == *key);
-        let removed = place.ok().map(|place| place.remove().0);
-        drop(listed);
-        drop(removed);
-    }
-}
-
-impl<K: Clone + Eq, S, O> Table<K, S, O> {
     /// The call for a key and the number of the caller who joins it; without one that can be joined, a new one.
-    pub(super) fn join(&self, hash: u64, key: &K) -> (Arc<Flight<S, O>>, u64) {
-        let mut listed = self.lock(hash);
-        let is_for = |listed: &Listed<K, S, O>| listed.hash == hash && listed.key == *key;
-        let begin = || {
-            let flight = Arc::new(Flight::new());
-            (Listed { hash, key: key.clone(), flight: Arc::clone(&flight) }, flight)
-        };
-        let (ended, flight) = match listed.entry(hash, is_for, |listed| listed.hash) {
-            Entry::Occupied(mut known) => {
-                if let Some(number) = known.get().flight.join() {
-                    return (Arc::clone(&known.get().flight), number);
-                }
-                let (new, flight) = begin();
-                (Some(mem::replace(known.get_mut(), new)), flight)
-            }
-            Entry::Vacant(place) => {
-                let (new, flight) = begin();
-                place.insert(new);
-                (None, flight)
-            }
-        };
+    pub(super) fn join(&self, key: &Hashed<K>) -> (Arc<Flight<S, O>>, u64)
+    where
+        K: Clone,
+    {
+        let mut listed = self.lock(key.hash);
+        if let Some(flight) = listed.get(key)
+            && let Some(number) = flight.join()
+        {
+            return (Arc::clone(flight), number);
+        }
+        let flight = Arc::new(Flight::new());
+        let ended = listed.insert(key.clone(), Arc::clone(&flight));
         drop(listed);
         drop(ended);
         (flight, Flight::<S, O>::FIRST)
     }
+
+    /// Takes a call that is over off the list, unless another one has its key by now.
+    pub(super) fn unlist(&self, key: &Hashed<K>, flight: &Arc<Flight<S, O>>) {
+        let mut listed = self.lock(key.hash);
+        let is_listed = listed.get(key).is_some_and(|other| Arc::ptr_eq(other, flight));
+        let over = if is_listed { listed.remove_entry(key) } else { None };
+        drop(listed);
+        drop(over);
+    }
+
+    pub(super) fn remove(&self, key: &Hashed<K>) {
+        let removed = self.lock(key.hash).remove_entry(key);
+        drop(removed);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Of a user run under a stripe's lock only comparison and clone of a key; a table that one of them has left by a
+    // Of a user run under a stripe's lock only comparison and clone of a key; a map that one of them has left by a
     // panic is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
