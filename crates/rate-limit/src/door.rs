@@ -12,6 +12,7 @@ use std::{
 };
 
 use tower_ballast_core::{
+    Priority,
     clock::Nanos,
     ranks::{Place, Rank, Ranks},
 };
@@ -158,6 +159,12 @@ impl Door {
 
     pub(crate) fn with_ranks<T>(&self, with: impl FnOnce(&Ranks) -> T) -> T {
         with(&self.lock())
+    }
+
+    /// Whether somebody of a higher class waits.
+    pub(crate) fn has_waiting_above(&self, class: Priority) -> bool {
+        let mut above = Priority::ALL.into_iter().filter(|other| *other > class);
+        self.with_ranks(|ranks| above.any(|class| ranks.len_of(class) > 0))
     }
 
     /// Changes how those who wait are ranked; whoever is the next one then, looks again.

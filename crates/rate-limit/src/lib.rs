@@ -78,12 +78,16 @@
 //!
 //! # When to come back
 //!
-//! Each refusal by the common limit carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two carry the
+//! Each refusal by the common limit carries a [`RetryAfter`](tower_ballast_core::RetryAfter), and no two reserve the
 //! same moment: they are handed out at the rate of the limit, up to 30 seconds ahead. `RetryLayer` waits for exactly that
 //! moment, without jitter and without spending its budget; over HTTP, `Retry-After` and `retry-after-ms` tell it. A
 //! crowd that was refused in one moment so comes back in the order and at the pace in which it can be served.
-//! Whose key the facts know passes at its moment also when newcomers were quicker: it is charged to the limit, for a
-//! tenth of the rate at the most and, after a rest, a burst, and nothing is held back for those who do not come.
+//! Whose key the facts know passes at its moment, or up to 10 seconds late, also when newcomers were quicker: it is
+//! charged to the limit, for a tenth of the rate at the most and, after a rest, a burst; but nobody passes so before a
+//! higher class that waits, and nothing is held back for those who do not come. A key has up to four moments ahead of
+//! it. Its further refusals are told the next of these again, as a hint, so that one client that is refused a thousand times
+//! pushes nobody else's moment away. When the rate changes, moments that are handed out from then on come nearer or go
+//! further away with it.
 //! Beyond the horizon the hint is no promise, and jitter is added to it. So it is with the moment at which a limit
 //! [by key](PriorityRateLimitLayer::per_key) is there again. What costs more than ever passes, came too late for its
 //! deadline, or is refused by a closed limit, is told no moment.
@@ -107,7 +111,7 @@
 //!
 //! For a request that passes at once: a reading of the clock, a load and one atomic exchange, and nothing is
 //! allocated. A refusal is one box of at most 64 bytes, and for a client that the facts know a place in a table that
-//! grows to 4096 at the most. One that waits takes a lock twice or more and has a place in memory for as long.
+//! grows to 4096 at the most; while promises are out, so is a look at that table for each request that passes. One that waits takes a lock twice or more and has a place in memory for as long.
 
 pub mod adjust;
 mod adjusting;

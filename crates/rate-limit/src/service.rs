@@ -54,7 +54,11 @@ impl<S, F, C, M, L> PriorityRateLimit<S, F, C, M, L> {
         let mut keys = NO_KEYS;
         self.keys.fill(request, &mut keys);
         let claim = Claim { taken: now, cost, keys };
-        (claim, self.shared.take(&claim))
+        let passed = self.shared.take(&claim);
+        if passed.is_ok() {
+            self.shared.passed(|| self.facts.key(request), now);
+        }
+        (claim, passed)
     }
 
     pub(crate) fn rank<R>(&self, request: &R, cost: u32) -> Rank

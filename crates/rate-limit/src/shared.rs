@@ -7,7 +7,8 @@ use std::{
 };
 
 use tower_ballast_core::{
-    BoxError, EnforcementCell, Event, EventKind, Priority, Random, Reason, Reporter, RetryAfter,
+    BoxError, EnforcementCell, Event, EventKind, Key, Priority, Random, Reason, Reporter,
+    RetryAfter,
     clock::{self, Nanos, Span},
     ranks::{Rank, Ranks},
 };
@@ -59,7 +60,7 @@ impl Shared {
             levels: Levels::default(),
             adjusting: Adjusting::new(quota),
             algorithm,
-            slots: Slots::default(),
+            slots: Slots::new(quota),
             promises: Promises::new(quota),
             most_waiting: AtomicU32::new(0),
             longest_waits: seconds.map(|seconds| Span::new(Duration::from_secs(seconds))),
@@ -136,6 +137,7 @@ impl Shared {
         }
         let now = clock::now();
         self.door.gate.configure(now, quota);
+        self.slots.configure(now, quota);
         self.promises.configure(now, quota);
         true
     }
@@ -167,13 +169,32 @@ impl Shared {
     #[cold]
     pub(crate) fn keeps_promise(&self, rank: &Rank, claim: &Claim, refused: Refused) -> bool {
         let (now, cost) = (claim.taken, claim.cost);
-        let is_open_to_it = matches!(refused, Refused::Gate(Later::At(_)) | Refused::Others);
-        let keeps = is_open_to_it
-            && rank.client.is_some_and(|client| self.promises.claim(client, now, cost));
+        let Some(client) = rank.client.filter(|_| self.promises.are_out(now)) else { return false };
+        let is_open_to_it = match refused {
+            Refused::Gate(later) => matches!(later, Later::At(_)),
+            Refused::Others => !self.door.has_waiting_above(rank.class),
+            Refused::Key(_) => false,
+        };
+        let keeps = is_open_to_it && self.promises.claim(client, now, cost);
         if keeps {
             self.door.gate.charge(now, cost);
         }
         keeps
+    }
+
+    /// A client has passed without its promise; if the moment of one has come, that was what it came for.
+    #[inline]
+    pub(crate) fn passed(&self, client: impl FnOnce() -> Option<Key>, now: Nanos) {
+        if self.promises.are_out(now) {
+            self.needs_no_promise(client(), now);
+        }
+    }
+
+    #[cold]
+    fn needs_no_promise(&self, client: Option<Key>, now: Nanos) {
+        if let Some(client) = client {
+            self.promises.use_up(client, now);
+        }
     }
 
     /// Gives back what was taken and not used.
@@ -210,10 +231,11 @@ impl Shared {
             return Refusal { class: rank.class, reason, after: None };
         }
         let cost = self.door.gate.quota().interval().saturating_mul(rank.cost);
-        let after = self.slots.next(now, earliest, cost);
-        if let (Some(client), true) = (rank.client, after.reserved) {
-            self.promises.make(client, now + after.delay, now);
-        }
+        let next = || self.slots.next(now, earliest, cost);
+        let after = match rank.client {
+            Some(client) => self.promises.make(client, now, next),
+            None => next(),
+        };
         Refusal { class: rank.class, reason, after: Some(after) }
     }
 

@@ -140,6 +140,7 @@ impl Standing {
                 Look::Passed => {
                     let waited = clock::nanos_in(now.since(self.since));
                     self.shared.counts.waited(self.rank.class, waited);
+                    self.shared.passed(|| self.rank.client, now);
                     let claim = Claim { taken: now, ..self.claim };
                     return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }

@@ -707,6 +707,102 @@ fn of_two_changes_at_one_time_the_same_is_last_everywhere() {
     });
 }
 
+/// Ten a second, so many at once; the number of a request is its client.
+fn by_client(burst: NonZeroU32) -> PriorityRateLimitLayer<impl Facts<u32> + Clone> {
+    let known = facts().key_from(|number: &u32| Some(Key::of(number)));
+    PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(burst)).facts(known)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_refusals_of_one_client_push_nobody_elses_moment() {
+    let service = by_client(count::<1>()).layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    for _ in 0..300 {
+        service.clone().oneshot(0).await.unwrap_err();
+    }
+    let told = after(service.oneshot(7).await);
+    assert_eq!(told, RetryAfter::reserved(SECOND / 2), "four of the other are before it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_is_told_its_own_moment_again() {
+    let service = by_client(count::<1>()).layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let told: Vec<_> = [1, 1, 1, 1, 2, 1].map(|n| service.clone().oneshot(n)).into();
+    let mut after_all = Vec::new();
+    for call in told {
+        after_all.push(after(call.await));
+    }
+    let slots = [1, 2, 3, 4, 5].map(|n| RetryAfter::reserved(SECOND * n / 10));
+    assert_eq!(after_all[..5], slots);
+    assert_eq!(after_all[5], RetryAfter::hint(SECOND / 10), "others of its own come then as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_the_requests_of_a_client_has_its_moment() {
+    let service = by_client(count::<2>()).layer(Scripted::echo());
+    for number in 0..2 {
+        service.clone().oneshot(number).await.unwrap();
+    }
+    let told = [after(service.clone().oneshot(7).await), after(service.clone().oneshot(7).await)];
+    for (n, told) in (1..).zip(told) {
+        assert_eq!(told, RetryAfter::reserved(SECOND * n / 10));
+        tokio::time::advance(SECOND / 10).await;
+        // A newcomer is quicker, if it can be.
+        let _ = service.clone().oneshot(100 + n).await;
+        service.clone().oneshot(7).await.unwrap();
+    }
+    assert!(service.oneshot(7).await.is_err(), "both are used up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promise_is_used_up_also_by_who_passes_without_it() {
+    for queue in [0, 1] {
+        let layer = by_client(count::<1>()).queue(queue).longest_wait(Duration::ZERO);
+        let service = layer.layer(Scripted::echo());
+        service.clone().oneshot(0).await.unwrap();
+        let told = after(service.clone().oneshot(7).await);
+        tokio::time::advance(told.delay).await;
+        service.clone().oneshot(7).await.unwrap();
+        assert!(service.clone().oneshot(7).await.is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn moments_come_nearer_when_the_quota_is_raised() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()));
+    let service = layer.layer(Scripted::echo());
+    for number in 0..100 {
+        let _ = service.clone().oneshot(number).await;
+    }
+    layer.handle().set_quota(Quota::per_second(count::<1000>()).burst(count::<1>()));
+    service.clone().oneshot(0).await.unwrap_err();
+    let told = after(service.oneshot(0).await);
+    assert!(told.reserved && told.delay <= Duration::from_millis(33), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promise_lets_nobody_pass_before_a_higher_class_that_waits() {
+    let known = facts()
+        .key_from(|number: &u32| Some(Key::of(number)))
+        .priority_from(|number: &u32| (*number > 99).then_some(Priority::High));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .facts(known)
+        .queue(9)
+        .longest_wait_of(Priority::Medium, Duration::ZERO)
+        .longest_wait_of(Priority::High, SECOND * 9);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let told = after(service.clone().oneshot(7).await);
+    let mut waiting: Vec<_> = (100..103).map(|n| call(&service, n)).collect();
+    assert!(waiting.iter_mut().all(|call| poll(call).is_pending()));
+    tokio::time::advance(told.delay).await;
+    assert!(service.clone().oneshot(7).await.is_err(), "three of a higher class wait");
+    drop(waiting);
+    service.clone().oneshot(8).await.unwrap();
+    service.oneshot(7).await.unwrap();
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
@@ -730,6 +826,10 @@ fn poll(call: &mut Response) -> Poll<Result<u32, BoxError>> {
 
 fn reason(outcome: Result<u32, BoxError>) -> Reason {
     Rejected::find(&*outcome.unwrap_err()).unwrap().reason()
+}
+
+fn after(outcome: Result<u32, BoxError>) -> RetryAfter {
+    Rejected::find(&*outcome.unwrap_err()).unwrap().after().unwrap()
 }
 
 fn paused<T>(work: impl Future<Output = T>) -> T {
