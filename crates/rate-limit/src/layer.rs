@@ -1,6 +1,8 @@
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+mod queue;
 
-use tower_ballast_core::{Enforcement, Event, Key, Name, Observer, Priority, ranks::Floors};
+use std::{marker::PhantomData, sync::Arc};
+
+use tower_ballast_core::{Enforcement, Event, Key, Name, Observer};
 use tower_layer::Layer;
 
 use crate::{
@@ -92,7 +94,7 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     }
 
     /// What may be known of a request: its priority, the client that it comes from, what it costs
-    /// and when it has to be answered. Default: nothing, so all are [`Priority::Medium`], of one
+    /// and when it has to be answered. Default: nothing, so all are [`Medium`](tower_ballast_core::Priority::Medium), of one
     /// client, and cost 1.
     #[must_use]
     pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M, L> {
@@ -144,8 +146,11 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     /// or none is. A request without a key is not held to it.
     ///
     /// Whose own limit is reached is refused at once, also by a layer with a queue: the queue is for
-    /// the limit that all share, and nobody waits in it for a limit that holds for itself alone. Up to
-    /// four such limits find room; a further one changes nothing.
+    /// the limit that all share, and nobody waits in it for a limit that holds for itself alone.
+    ///
+    /// # Panics
+    ///
+    /// If the layer has four such limits. Clones share them, so each one that is added to any of them counts.
     #[must_use]
     pub fn per_key<R, K>(
         self,
@@ -155,7 +160,7 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     where
         K: Fn(&R) -> Option<Key>,
     {
-        let level = self.shared.levels.add(limit).unwrap_or(usize::MAX);
+        let level = self.shared.levels.add(limit);
         let Self { shared, facts, settle, keys: others, .. } = self;
         let keys = PerKey { others, key, level };
         PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
@@ -236,44 +241,6 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     #[must_use]
     pub fn handle(&self) -> PriorityRateLimitHandle {
         PriorityRateLimitHandle::new(Arc::clone(&self.shared))
-    }
-}
-
-impl<F, C, L> PriorityRateLimitLayer<F, C, Queue, L> {
-    /// How long a caller may wait for its turn. Default: 1 second, and 10 seconds for
-    /// [`Priority::Batch`].
-    #[must_use]
-    pub fn longest_wait(self, longest: Duration) -> Self {
-        Priority::ALL.into_iter().fold(self, |layer, class| layer.longest_wait_of(class, longest))
-    }
-
-    /// How long a caller of one class may wait for its turn.
-    #[must_use]
-    pub fn longest_wait_of(self, class: Priority, longest: Duration) -> Self {
-        self.shared.set_longest_wait(class, longest);
-        self
-    }
-
-    /// How long a request needs once it has passed. Default: no time. Who could not be served
-    /// before its deadline any more leaves the queue instead of taking a turn.
-    #[must_use]
-    pub fn needs(self, needs: Duration) -> Self {
-        self.shared.set_needs(needs);
-        self
-    }
-
-    /// What the lower classes get in any case. Default: see [`Floors`].
-    #[must_use]
-    pub fn floors(self, floors: Floors) -> Self {
-        self.shared.door.rank_by(|ranks| ranks.set_floors(floors));
-        self
-    }
-
-    /// Whether of one client's requests in a class the newest is served first. Default: no.
-    #[must_use]
-    pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
-        self.shared.door.rank_by(|ranks| ranks.set_newest_first(class, newest_first));
-        self
     }
 }
 

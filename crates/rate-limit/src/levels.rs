@@ -20,9 +20,21 @@ pub(crate) struct Levels([OnceLock<KeyLimit>; MOST]);
 
 impl Levels {
     /// Adds a limit, and says as which.
-    pub(crate) fn add(&self, limit: KeyLimit) -> Option<usize> {
-        let free = self.0.iter().position(|level| level.get().is_none())?;
-        self.0[free].set(limit).ok().map(|()| free)
+    ///
+    /// # Panics
+    ///
+    /// If there is no room: a limit that is lost and not missed is the worst of all.
+    pub(crate) fn add(&self, mut limit: KeyLimit) -> usize {
+        for (number, level) in self.0.iter().enumerate() {
+            match level.set(limit) {
+                Ok(()) => return number,
+                Err(again) => limit = again,
+            }
+        }
+        panic!(
+            "a layer and its clones have at most {MOST} limits by key; `{}` is one too many",
+            limit.name
+        );
     }
 
     pub(crate) fn separate(&self) -> Self {

@@ -349,6 +349,33 @@ async fn stacked_limits_are_taken_together_or_not_at_all() {
     assert!(!rejected.after().unwrap().reserved, "many may be told the moment of a key");
 }
 
+#[test]
+#[should_panic(expected = "at most 4 limits by key; `key` is one too many")]
+fn a_fifth_limit_by_key_is_not_lost_in_silence() {
+    let limit = || KeyLimit::new(10, Quota::per_hour(count::<1>()));
+    let none = |_: &(u32, u32)| None;
+    let layer = stacked().per_key(limit(), none).per_key(limit(), none);
+    let _ = layer.clone().per_key(limit(), none);
+}
+
+#[test]
+fn limits_by_key_that_are_added_at_one_time_all_find_room() {
+    let (layer, barrier) = (PriorityRateLimitLayer::new(Quota::CLOSED), Barrier::new(4));
+    thread::scope(|scope| {
+        for name in ["a", "b", "c", "d"] {
+            let (layer, barrier) = (layer.clone(), &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                let limit = KeyLimit::new(10, Quota::CLOSED).name(name);
+                let _ = layer.per_key(limit, |_: &u32| None);
+            });
+        }
+    });
+    let shared = layer.layer(()).shared;
+    let names: Vec<_> = shared.levels.iter().map(|limit| limit.name.to_string()).collect();
+    assert!(["a", "b", "c", "d"].iter().all(|name| names.contains(&(*name).to_owned())));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_full_common_limit_refuses_is_given_back_to_the_key() {
     let second = Quota::per_second(count::<2>());
