@@ -54,7 +54,9 @@
 //!
 //! 1. A class that has earned a turn by its [floor](tower_ballast_core::ranks::Floors): 10 % for medium, 4 %
 //!    for low, 1 % for batch. While somebody of a class waits, others have at most 12, 27 and 102 turns
-//!    before its own, however great the flood of more important ones.
+//!    before its own if all cost the same, however great the flood of more important ones; with different costs it is
+//!    the cost of the turns that is [bounded](tower_ballast_core::ranks::Floors#how-long-a-class-waits), and what
+//!    costs more waits for longer.
 //! 2. Else the highest class of which somebody waits.
 //! 3. Within it the clients take turns (deficit round robin), told apart by the
 //!    [key](tower_ballast_core::Facts::key) of their requests, and no client fills more of the queue than

@@ -272,7 +272,7 @@ proptest! {
     #[test]
     fn no_class_starves_beyond_its_bound(floors in floors(), seed: u64, crowd in 1..40_u64) {
         let (random, mut ranks, mut waiting) = (Random::seeded(seed), Ranks::new(), Vec::new());
-        ranks.set_floors(floors.try_checked("floors").unwrap());
+        ranks.set_floors(floors);
         let mut waits = [0_u64; 4];
         for _ in 0..300 {
             for _ in 0..random.below(crowd).min(3 * u64::from(waiting.len() < 20)) {
@@ -294,6 +294,47 @@ proptest! {
                 if let Some(longest) = floors.longest_wait(class) {
                     prop_assert!(*waited <= longest, "{class:?} waits longer than {longest}");
                 }
+            }
+        }
+    }
+
+    /// The same with requests of any cost: what others have had before is bounded, by cost.
+    #[test]
+    fn no_class_starves_beyond_its_bound_whatever_requests_cost(
+        floors in floors(),
+        seed: u64,
+        dearest in 1..200_u32,
+    ) {
+        let (random, mut ranks, mut waiting) = (Random::seeded(seed), Ranks::new(), Vec::new());
+        ranks.set_floors(floors);
+        // Most are cheap, and each class has its own dearest.
+        let costs = [(); 4].map(|()| 1 + u32::try_from(random.below(dearest.into())).unwrap());
+        let cost_in = |class: Priority| match random.below(3) {
+            0 => costs[class.index()],
+            _ => 1 + u32::try_from(random.below(costs[class.index()].into())).unwrap() / 4,
+        };
+        let mut waits = [0_u64; 4];
+        for _ in 0..1000 {
+            for _ in 0..random.below(4).min(3 * u64::from(waiting.len() < 20)) {
+                let class = Priority::ALL[usize::try_from(random.below(4)).unwrap()];
+                let cost = cost_in(class);
+                waiting.push(((class, cost), ranks.join(rank(class, random.below(3), cost), NOW)));
+            }
+            if random.below(5) == 0 && !waiting.is_empty() {
+                let gone = usize::try_from(random.below(waiting.len() as u64)).unwrap();
+                let _ = ranks.leave(waiting.swap_remove(gone).1);
+            }
+            if waiting.is_empty() {
+                waits = [0; 4];
+                continue;
+            }
+            let (served, cost) = serve(&mut ranks, &mut waiting);
+            for class in Priority::ALL {
+                let waited = &mut waits[class.index()];
+                let is_over = class == served || ranks.len_of(class) == 0;
+                *waited = if is_over { 0 } else { *waited + u64::from(cost) };
+                let longest = floors.longest_wait_of(class, costs[class.index()], dearest);
+                prop_assert!(longest.is_none_or(|longest| *waited <= longest), "{class:?}");
             }
         }
     }
@@ -328,6 +369,26 @@ proptest! {
             prop_assert_eq!(ranks.len() as usize, waiting.len());
         }
     }
+}
+
+#[test]
+fn what_costs_a_hundred_times_as_much_waits_for_a_hundred_times_as_many_turns() {
+    let (mut ranks, mut turns) = (Ranks::new(), 0);
+    let low = ranks.join(rank(Priority::Low, 1, 100), NOW);
+    let mut high = ranks.join(rank(Priority::High, 2, 1), NOW);
+    while !ranks.is_next(&low) {
+        ranks.serve(high, NOW);
+        turns += 1;
+        high = ranks.join(rank(Priority::High, 2, 1), NOW);
+    }
+    assert_eq!(turns, 2500);
+    let _ = (ranks.leave(low), ranks.leave(high));
+}
+
+#[test]
+#[should_panic(expected = "floors come to 50 % of all turns at the most")]
+fn floors_that_would_starve_the_highest_class_are_not_built() {
+    let _ = Floors::none().batch(Ratio::ONE);
 }
 
 #[test]
