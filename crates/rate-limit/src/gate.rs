@@ -219,6 +219,14 @@ impl Gate {
         self.rule().when(now, cost)
     }
 
+    /// When there is more than what is left now, or at once if all is there.
+    pub(crate) fn more_at(&self, now: Nanos, left: Standing) -> Nanos {
+        if left.remaining >= left.limit {
+            return now;
+        }
+        self.when(now, left.remaining + 1).unwrap_or(left.full_at)
+    }
+
     fn rule(&self) -> &dyn Rule {
         match &self.kind {
             Kind::Gcra(gcra) => gcra,

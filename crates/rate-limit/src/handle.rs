@@ -225,11 +225,12 @@ impl Standings for PriorityRateLimitHandle {
         if let (Some(key), Some(limit)) = (key, self.0.levels.get(0)) {
             tell(&limit.standing(key, now));
         }
-        let left = self.0.door.gate.standing(now);
+        let gate = &self.0.door.gate;
+        let left = gate.standing(now);
         let standing =
             tower_ballast_core::Standing::new(&name, quota.count().into(), quota.period())
                 .remaining(left.remaining.into())
-                .reset(left.full_at.since(now).min(quota.interval()));
+                .reset(gate.more_at(now, left).since(now));
         tell(&standing);
     }
 }

@@ -119,9 +119,12 @@ impl KeyLimit {
         let (quota, owed) = (self.quota_of(key), self.table.full_at(key).since(now));
         let interval = clock::nanos_in(quota.interval()).max(1);
         let used = clock::nanos_in(owed).div_ceil(interval);
+        let burst = u64::from(quota.burst_size());
+        // Of all that is owed, what is paid before there is one more.
+        let rest = Duration::from_nanos(interval.saturating_mul(used.min(burst).saturating_sub(1)));
         Standing::new(&self.name, quota.count().into(), quota.period())
-            .remaining(u64::from(quota.burst_size()).saturating_sub(used))
-            .reset(owed.min(quota.interval()))
+            .remaining(burst.saturating_sub(used))
+            .reset(owed.saturating_sub(rest))
     }
 
     pub(crate) const fn table(&self) -> &KeyTable {

@@ -10,7 +10,7 @@ use std::{
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
     BoxError, Deadline, Enforcement, Facts, Key, Priority, Random, Ratio, Reason, Rejected,
-    RetryAfter, Standings, clock, count, facts,
+    RetryAfter, Standing, Standings, clock, count, facts,
     ranks::{Floors, Ranks},
 };
 use tower_ballast_test::{Readiness, Scripted};
@@ -828,6 +828,56 @@ async fn a_promise_lets_nobody_pass_before_a_higher_class_that_waits() {
     drop(waiting);
     service.clone().oneshot(8).await.unwrap();
     service.oneshot(7).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_told_with_the_moment_that_a_refusal_is_told() {
+    use gate::Algorithm::{
+        FixedWindow, Gcra, Pacing, SlidingCounter, SlidingLog, TokenBucket, WarmUp,
+    };
+    let warm = WarmUp(SECOND * 30);
+    for algorithm in [Gcra, TokenBucket, FixedWindow, SlidingCounter, SlidingLog, Pacing, warm] {
+        tokio::time::advance(Duration::from_millis(12_345)).await;
+        let minute = Quota::per_minute(count::<60>()).burst(count::<60>());
+        let layer = PriorityRateLimitLayer::with_algorithm(algorithm, minute);
+        let service = layer.layer(Scripted::echo());
+        let left = || {
+            let mut left = (0, Duration::ZERO);
+            let tell = &mut |told: &Standing<'_>| left = (told.remaining, told.reset);
+            layer.handle().each(None, tell);
+            left
+        };
+        assert_eq!(left().1, Duration::ZERO, "{algorithm:?}: all is there");
+        while service.clone().oneshot(1).await.is_ok() {
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let (remaining, reset) = left();
+        let gate_says = layer.layer(()).shared.door.gate.when(clock::now(), 1).unwrap();
+        assert_eq!((remaining, reset), (0, gate_says.since(clock::now())), "{algorithm:?}");
+        tokio::time::advance(reset).await;
+        assert!(service.oneshot(1).await.is_ok(), "{algorithm:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_in_debt_is_told_when_that_is_paid() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .per_key(KeyLimit::new(10, Quota::per_second(count::<10>())), |_: &u32| Some(Key::of("a")))
+        .settle(|_: Result<&u32, &BoxError>| Settlement::Cost(600));
+    let service = layer.layer(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
+    let left = || {
+        let mut left = None;
+        layer.handle().each(Some(Key::of("a")), &mut |told| {
+            left = left.or(Some((told.remaining, told.reset)));
+        });
+        left.unwrap()
+    };
+    assert_eq!(left(), (10, Duration::ZERO));
+    service.clone().oneshot(1).await.unwrap();
+    let told = after(service.clone().oneshot(1).await);
+    assert_eq!((left(), told.delay), ((0, SECOND * 591 / 10), SECOND * 591 / 10));
+    tokio::time::advance(told.delay + SECOND / 40).await;
+    assert_eq!(left(), (1, SECOND * 3 / 40));
 }
 
 fn recording(
