@@ -67,7 +67,7 @@ impl Brain for Bucket {
         self.level = self.level.saturating_sub(self.units(cost));
     }
 
-    fn give_back(&mut self, _taken: u64, cost: u32) {
+    fn give_back(&mut self, _now: u64, _taken: u64, cost: u32) {
         self.level = (self.level + self.units(cost)).min(self.full());
     }
 

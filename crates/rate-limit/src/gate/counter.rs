@@ -83,7 +83,7 @@ impl Brain for Counter {
         *used = used.saturating_add(cost.into());
     }
 
-    fn give_back(&mut self, taken: u64, cost: u32) {
+    fn give_back(&mut self, _now: u64, taken: u64, cost: u32) {
         let window = taken / self.terms.period;
         let used = match (window.checked_sub(self.index), self.index.checked_sub(window)) {
             (Some(0), _) => &mut self.used,

@@ -94,20 +94,29 @@ impl Brain for Log {
         }
     }
 
-    fn give_back(&mut self, taken: u64, cost: u32) {
-        let expires = self.expiry(taken);
-        let Ok(place) = self.entries.binary_search_by_key(&expires, |entry| entry.expires) else {
+    fn give_back(&mut self, now: u64, taken: u64, cost: u32) {
+        let expires = taken.saturating_add(self.terms.period);
+        if expires <= now {
             return;
-        };
-        let entry = &mut self.entries[place];
-        let cost = entry.cost.min(cost.into());
-        entry.cost -= cost;
-        self.sum = self.sum.saturating_sub(cost);
-        if entry.cost == 0 {
-            self.entries.remove(place);
-            let booked = self.entries.back().map(|last| last.expires - self.terms.period);
-            self.last = self.last.min(booked.unwrap_or(0));
         }
+        // What was taken then is in the first entry from there on, or further on: if another's clock was ahead,
+        // if the moment was rounded up, or if there was no room for an entry of its own.
+        let first = self.entries.partition_point(|entry| entry.expires < expires);
+        let mut left = u64::from(cost);
+        for entry in self.entries.range_mut(first..) {
+            let back = entry.cost.min(left);
+            entry.cost -= back;
+            left -= back;
+            self.sum = self.sum.saturating_sub(back);
+            if left == 0 {
+                break;
+            }
+        }
+        while self.entries.get(first).is_some_and(|entry| entry.cost == 0) {
+            self.entries.remove(first);
+        }
+        let booked = self.entries.back().map(|last| last.expires - self.terms.period);
+        self.last = self.last.min(booked.unwrap_or(0));
     }
 
     fn configure(&mut self, _now: u64, quota: Quota) {

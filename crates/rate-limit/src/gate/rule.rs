@@ -29,7 +29,9 @@ pub(super) trait Brain: Debug + Send {
     fn slot(&self, now: u64, cost: u32) -> Option<u64>;
     /// Takes so much for a moment, whether it is there or not.
     fn book(&mut self, slot: u64, cost: u32);
-    fn give_back(&mut self, taken: u64, cost: u32);
+    /// Gives back what was taken by who had read `taken` off its clock; it may have been booked a little
+    /// later, since others with later clocks came before.
+    fn give_back(&mut self, now: u64, taken: u64, cost: u32);
     fn configure(&mut self, now: u64, quota: Quota);
     fn standing(&self, now: u64) -> Standing;
 
@@ -83,7 +85,7 @@ impl<B: Brain> Rule for Locked<B> {
     }
 
     fn give_back(&self, taken: Nanos, cost: u32) {
-        self.at(Nanos::ZERO, |brain, _| brain.give_back(taken.as_nanos(), cost));
+        self.at(Nanos::ZERO, |brain, now| brain.give_back(now, taken.as_nanos(), cost));
     }
 
     fn charge(&self, now: Nanos, cost: u32) {

@@ -69,7 +69,7 @@ impl Brain for WarmUp {
         self.next = self.next.saturating_add(weight).saturating_add(longer);
     }
 
-    fn give_back(&mut self, _taken: u64, cost: u32) {
+    fn give_back(&mut self, _now: u64, _taken: u64, cost: u32) {
         self.next = self.next.saturating_sub(self.weight(cost));
     }
 

@@ -362,3 +362,39 @@ fn a_log_of_any_limit_remembers_a_bounded_number() {
     let sum: u32 = passed.iter().map(|entry| entry.1).sum();
     assert!((1_990_000..=2_000_000).contains(&sum), "{sum}");
 }
+
+#[test]
+fn what_is_given_back_by_who_read_an_earlier_clock_is_given_back() {
+    for algorithm in ALL {
+        let gate = Gate::new(algorithm, Quota::per_second(some(10)).burst(some(10)));
+        gate.take(START + nanos(5), 1).unwrap();
+        // Another thread has read its clock before, and comes after.
+        if gate.take(START, 1).is_ok() {
+            let left = |gate: &Gate| gate.standing(START + nanos(5)).remaining;
+            let before = left(&gate);
+            gate.give_back(START, 1);
+            assert_eq!(left(&gate), before + 1, "{algorithm:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_given_back_after_a_change_of_grain_is_given_back() {
+    for (before, after) in [(5000, 4000), (4000, 5000), (5000, 9000), (9000, 5000)] {
+        let gate = Gate::new(Algorithm::SlidingLog, Quota::per_second(some(before)));
+        gate.take(START + nanos(7), 3).unwrap();
+        gate.configure(START + nanos(8), Quota::per_second(some(after)));
+        gate.give_back(START + nanos(7), 3);
+        assert_eq!(gate.standing(START + nanos(9)).remaining, after, "{before} and then {after}");
+    }
+}
+
+#[test]
+fn what_no_longer_counts_gives_back_nothing_of_others() {
+    let gate = Gate::new(Algorithm::SlidingLog, Quota::per_second(some(10)));
+    gate.take(START, 4).unwrap();
+    let later = START + Duration::from_secs(1);
+    gate.take(later, 3).unwrap();
+    gate.give_back(START, 4);
+    assert_eq!(gate.standing(later).remaining, 7);
+}
