@@ -119,6 +119,7 @@ pub mod adjust;
 mod adjusting;
 mod claim;
 mod door;
+mod exceptions;
 mod future;
 pub mod gate;
 mod handle;
