@@ -35,6 +35,19 @@
 //! debts that it made. Such [evictions](KeyTable::evictions) are counted; the one that was driven out
 //! is a newcomer when it comes again.
 //!
+//! # How large it has to be
+//!
+//! As many keys as come in the time for which one owes: **new keys a second x seconds in debt**. Who sends one request
+//! owes for one interval of its pace, and who uses its burst up owes for the whole of it. With 5 a minute each, a request
+//! is owed for 12 seconds, so a capacity of 100 000 bears 8 000 new keys a second, and one of 1 000 000 (20 MiB) bears
+//! 80 000; with 10 a second each, 100 000 bears a million a second. A flood within that, of ten million keys or more, changes
+//! neither the memory nor what the others get.
+//!
+//! A larger one is held to what its places allow, **and so is everybody whose debt finds no place**: nothing tells a polite
+//! newcomer from a hostile one. Of f times as many as the capacity, about 1 - 1.25/f are refused, whoever they are:
+//! 3 to 4 of 10 at twice as many, 7 at four times. If the number of keys that somebody can invent has no bound, as with
+//! addresses of IPv6, limit by what has one: its prefix, or a login.
+//!
 //! # Keys taken for one another
 //!
 //! Two keys are one if their fingerprints are, 64 bits: with a million keys at once the chance that
