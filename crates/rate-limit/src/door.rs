@@ -1,15 +1,6 @@
 //! Where requests pass, at once or in their turn.
 
-use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Release},
-        },
-    },
-    task::Waker,
-};
+use std::{sync::PoisonError, task::Waker};
 
 use tower_ballast_core::{
     Priority,
@@ -17,7 +8,17 @@ use tower_ballast_core::{
     ranks::{Place, Rank, Ranks},
 };
 
-use crate::gate::{Gate, Later};
+use crate::{
+    gate::{Gate, Later},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release, SeqCst},
+            fence,
+        },
+    },
+};
 
 /// A gate that opens with time, and those who wait before it.
 ///
@@ -96,14 +97,13 @@ impl Door {
         let before = ranks.turn();
         let place = ranks.join(rank, now);
         let is_next = ranks.is_next(&place);
+        self.publish(&ranks);
         if is_next && self.gate.take(now, rank.cost).is_ok() {
             ranks.serve(place, now);
             self.publish(&ranks);
             return Joined::Passed;
         }
-        if is_next || ranks.turn() == before {
-            self.publish(&ranks);
-        } else {
+        if !is_next && ranks.turn() != before {
             // Its client has used its share up by it, and a third one has the turn now.
             self.hand_on(ranks);
         }
@@ -152,6 +152,8 @@ impl Door {
 
     /// Has the next one look again, when the gate may open sooner than it was told.
     pub(crate) fn stir(&self) {
+        // Either who joins sees the gate as it is now, or this sees that somebody joins.
+        fence(SeqCst);
         if self.busy.load(Acquire) {
             self.hand_on(self.lock());
         }
@@ -196,6 +198,8 @@ impl Door {
 
     fn publish(&self, ranks: &Ranks) {
         self.busy.store(!ranks.is_empty(), Release);
+        // Before the gate is looked at again: see `stir`.
+        fence(SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, Ranks> {

@@ -126,6 +126,9 @@ mod handle;
 mod key_limit;
 mod layer;
 mod levels;
+#[cfg(ballast_loom)]
+#[doc(hidden)]
+pub mod models;
 mod modes;
 mod promises;
 mod quota;

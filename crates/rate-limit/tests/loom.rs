@@ -1,4 +1,4 @@
-//! Every interleaving of a few threads on the gates without a lock, model-checked by loom.
+//! Every interleaving of a few threads on the gates without a lock and on the door, model-checked by loom.
 //!
 //! Run it with
 //! `RUSTFLAGS="--cfg ballast_loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=2
@@ -13,6 +13,7 @@ use tower_ballast_core::{clock::Nanos, count};
 use tower_ballast_rate_limit::{
     Quota,
     gate::{Algorithm, Gate},
+    models,
 };
 
 const NOW: Nanos = Nanos::from_nanos(1_000_000_000_000);
@@ -89,4 +90,19 @@ fn reservations_of_two_have_slots_of_their_own() {
             assert_ne!(ours, other.join().unwrap());
         }
     });
+}
+
+#[test]
+fn nobody_sleeps_through_what_is_given_back() {
+    models::nobody_sleeps_through_what_is_given_back();
+}
+
+#[test]
+fn nobody_sleeps_through_a_change_of_the_quota() {
+    models::nobody_sleeps_through_a_change_of_the_quota();
+}
+
+#[test]
+fn who_leaves_wakes_its_successor() {
+    models::who_leaves_wakes_its_successor();
 }
