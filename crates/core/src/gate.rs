@@ -93,9 +93,11 @@ impl Gate {
     /// Goes out, and wakes the next in line if there is room for it.
     #[inline]
     pub fn exit(&self) {
-        let before = self.word.fetch_sub(1, AcqRel);
-        debug_assert!(inside(before) > 0, "who goes out was in");
-        if before & (QUEUED | WATCHED) != 0 {
+        // One exit too many must not borrow from the marks above the number.
+        let exit = |word| (inside(word) > 0).then(|| word - 1);
+        let before = self.word.fetch_update(AcqRel, Acquire, exit);
+        debug_assert!(before.is_ok(), "who goes out was in");
+        if before.is_ok_and(|word| word & (QUEUED | WATCHED) != 0) {
             self.stir();
         }
     }
@@ -278,6 +280,7 @@ mod tests {
     use std::{
         collections::VecDeque,
         future::Future,
+        panic::catch_unwind,
         pin::pin,
         sync::{
             Arc,
@@ -326,6 +329,15 @@ mod tests {
         gate.word.fetch_add(MOST - 1, AcqRel);
         assert!(gate.try_enter() && !gate.try_enter() && !gate.is_closed());
         assert_eq!((u64::from(gate.inside()), gate.limit()), (MOST, u32::MAX));
+    }
+
+    #[test]
+    fn one_exit_too_many_changes_neither_marks_nor_limit() {
+        let gate = Gate::new(3);
+        // With debug assertions it panics, and changes nothing all the same.
+        let _ = catch_unwind(|| gate.exit());
+        assert_eq!((gate.limit(), gate.inside(), gate.is_closed()), (3, 0, false));
+        assert!(gate.try_enter());
     }
 
     proptest! {
