@@ -186,6 +186,11 @@ impl Gate {
         self.rule().charge(now, cost);
     }
 
+    /// Takes all that is left. Nothing is owed for it.
+    pub fn drain(&self, now: Nanos) {
+        self.rule().drain(now);
+    }
+
     /// Another quota from now on.
     ///
     /// With a pace, what is left stays left, as much as the new burst holds, and what is owed stays

@@ -265,7 +265,7 @@ impl Shared {
                 self.give_back(&Claim { cost: claim.cost - actual, ..*claim });
             }
             Settlement::Refund => self.give_back(claim),
-            Settlement::Drain => gate.charge(now, gate.standing(now).remaining),
+            Settlement::Drain => gate.drain(now),
         }
     }
 

@@ -93,6 +93,20 @@ fn reservations_of_two_have_slots_of_their_own() {
 }
 
 #[test]
+fn two_that_drain_at_one_time_leave_no_debt() {
+    model(|| {
+        for gate in gates(count::<2>()) {
+            let other = spawn(&gate, |gate| gate.drain(NOW));
+            gate.drain(NOW);
+            other.join().unwrap();
+            assert_eq!(gate.standing(NOW).remaining, 0);
+            gate.give_back(NOW, 1);
+            assert_eq!(take(&gate), 1);
+        }
+    });
+}
+
+#[test]
 fn nobody_sleeps_through_what_is_given_back() {
     models::nobody_sleeps_through_what_is_given_back();
 }

@@ -69,6 +69,14 @@ impl Rule for Fixed {
         });
     }
 
+    fn drain(&self, now: Nanos) {
+        let _always = self.0.update(|position, settings| {
+            let terms = terms(settings);
+            let end = base(terms, now.as_nanos()).saturating_add(terms.limit());
+            Ok::<_, ()>((position.max(end), ()))
+        });
+    }
+
     fn configure(&self, now: Nanos, quota: Quota) {
         let now = now.as_nanos();
         self.0.configure(

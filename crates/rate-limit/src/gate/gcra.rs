@@ -81,6 +81,12 @@ impl Rule for Gcra {
         });
     }
 
+    fn drain(&self, now: Nanos) {
+        let _always = self.arrival.update(|arrival, [_, burst]| {
+            Ok::<_, ()>((arrival.max(now.as_nanos().saturating_add(burst)), ()))
+        });
+    }
+
     fn configure(&self, now: Nanos, quota: Quota) {
         let change = |[interval, _]: [u64; 2]| {
             let settings = settings(quota, interval);

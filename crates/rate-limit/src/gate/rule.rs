@@ -15,6 +15,8 @@ pub(super) trait Rule: Debug + Send + Sync {
     fn reserve(&self, now: Nanos, cost: u32, horizon: Duration) -> Option<Nanos>;
     fn give_back(&self, taken: Nanos, cost: u32);
     fn charge(&self, now: Nanos, cost: u32);
+    /// Takes all that is left.
+    fn drain(&self, now: Nanos);
     fn configure(&self, now: Nanos, quota: Quota);
     fn standing(&self, now: Nanos) -> Standing;
     /// When so much would pass, of which nothing is taken; nothing if it never would.
@@ -90,6 +92,10 @@ impl<B: Brain> Rule for Locked<B> {
 
     fn charge(&self, now: Nanos, cost: u32) {
         self.at(now, |brain, now| brain.book(now, cost));
+    }
+
+    fn drain(&self, now: Nanos) {
+        self.at(now, |brain, now| brain.book(now, brain.standing(now).remaining));
     }
 
     fn configure(&self, now: Nanos, quota: Quota) {

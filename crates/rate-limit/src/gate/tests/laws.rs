@@ -398,3 +398,21 @@ fn what_no_longer_counts_gives_back_nothing_of_others() {
     gate.give_back(START, 4);
     assert_eq!(gate.standing(later).remaining, 7);
 }
+
+#[test]
+fn what_is_drained_is_all_and_no_more_than_that() {
+    for algorithm in ALL {
+        let gate = Gate::new(algorithm, Quota::per_second(some(8)).burst(some(4)));
+        let _ = gate.take(START, 1);
+        gate.drain(START);
+        let (left, opens) = (gate.standing(START).remaining, gate.when(START, 1));
+        assert_eq!(left, 0, "{algorithm:?}");
+        assert!(opens.unwrap().since(START) <= Duration::from_secs(2), "{algorithm:?}");
+        gate.drain(START);
+        assert_eq!(gate.when(START, 1), opens, "{algorithm:?}: twice is as good as once");
+        gate.charge(START, 20);
+        let opens = gate.when(START, 1);
+        gate.drain(START);
+        assert_eq!(gate.when(START, 1), opens, "{algorithm:?}: what is owed stays");
+    }
+}
