@@ -55,6 +55,8 @@ pub(crate) enum Look {
     NotYet,
     /// What it asks for is more than ever passes at once.
     Never,
+    /// It has lost its place to another.
+    Evicted,
 }
 
 impl Door {
@@ -114,6 +116,9 @@ impl Door {
     pub(crate) fn look(&self, place: &mut Option<Place>, now: Nanos, waker: &Waker) -> Look {
         let mut ranks = self.lock();
         let at = place.as_ref().expect("a caller looks only while it stands in line");
+        if ranks.is_evicted(at) {
+            return Look::Evicted;
+        }
         if !ranks.is_next(at) {
             ranks.park(at, waker);
             return Look::NotYet;

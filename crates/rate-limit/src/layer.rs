@@ -84,8 +84,8 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
         self
     }
 
-    /// Lets up to `most` callers of each class wait for their turn. The inner service must then be
-    /// `Clone`.
+    /// Lets up to `most` callers of each class wait for their turn, of the highest also in the places of the lowest.
+    /// The inner service must then be `Clone`.
     #[must_use]
     pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue, L> {
         self.shared.set_most_waiting(most);

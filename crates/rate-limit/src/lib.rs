@@ -60,7 +60,7 @@
 //! 2. Else the highest class of which somebody waits.
 //! 3. Within it the clients take turns (deficit round robin), told apart by the
 //!    [key](tower_ballast_core::Facts::key) of their requests, and no client fills more of the queue than
-//!    is free. To be fair between tenants and not between their keys, let the key be the tenant.
+//!    is free. Where all places of the highest class are taken, a newcomer of it has that of the newest of the lowest. To be fair between tenants and not between their keys, let the key be the tenant.
 //!
 //! # Who may wait
 //!

@@ -51,7 +51,7 @@ fn wait(door: &Door, flag: &Arc<Flag>) -> Nanos {
     match look {
         Look::Passed => NOW,
         Look::Opens(moment) => moment,
-        Look::NotYet | Look::Never => Nanos::MAX,
+        Look::NotYet | Look::Never | Look::Evicted => Nanos::MAX,
     }
 }
 

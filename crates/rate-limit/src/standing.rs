@@ -8,9 +8,9 @@ use std::{
 
 use tokio::time::Sleep;
 use tower_ballast_core::{
-    BoxError, Deadline, Reason,
+    BoxError, Deadline, Priority, Reason,
     clock::{self, Nanos},
-    ranks::{Place, Rank},
+    ranks::{Place, Rank, Ranks},
 };
 
 use crate::{
@@ -82,15 +82,22 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
     let most = if shared.enforcement.is_on() { shared.most_waiting() } else { 0 };
     let longest = shared.longest_wait(rank.class);
     let half = last_start.since(now) / 2;
-    let mut reason = Reason::RateLimited;
+    let (mut reason, mut evicted) = (Reason::RateLimited, None);
     let joined = shared.door.join(rank, now, |ranks, opens| {
-        if !ranks.has_room(&rank, most) {
+        if !has_room(ranks, &rank, most) {
             reason = if most == 0 { Reason::RateLimited } else { Reason::QueueFull };
             return false;
         }
-        opens.is_none_or(|opens| opens <= now + half)
-            && ranks.may_wait(&rank, now, longest.min(half))
+        let may = opens.is_none_or(|opens| opens <= now + half)
+            && ranks.may_wait(&rank, now, longest.min(half));
+        if may && !ranks.has_room(&rank, most) {
+            evicted = ranks.evict_newest(Priority::Batch);
+        }
+        may
     });
+    if let Some(evicted) = evicted {
+        evicted.wake();
+    }
     match joined {
         Joined::Passed => Entry::Passed(Unspent::new(shared, rank, claim)),
         Joined::Refused(earliest) => Entry::Refused(shared.slot(&rank, now, earliest, reason)),
@@ -106,6 +113,14 @@ fn enter(shared: &Arc<Shared>, rank: Rank, deadline: Option<Deadline>, claim: Cl
             alarm: Nanos::ZERO,
         }),
     }
+}
+
+/// Whether a newcomer finds a place in its class. Where all of the highest are taken it may have that of the newest
+/// of the lowest, if its client has not more places than there are of those.
+fn has_room(ranks: &Ranks, rank: &Rank, most: u32) -> bool {
+    let (own, lowest) = (ranks.len_of(rank.class), ranks.len_of(Priority::Batch));
+    let may_evict = rank.class == Priority::High && own >= most && most > 0;
+    ranks.has_room(rank, most) || may_evict && ranks.has_room(rank, own.saturating_add(lowest))
 }
 
 impl Standing {
@@ -145,6 +160,15 @@ impl Standing {
                     return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }
                 Look::Never => return Poll::Ready(Err(Shared::never(self.rank.class))),
+                Look::Evicted => {
+                    let earliest = self.shared.door.next_turn(&self.rank, now);
+                    return Poll::Ready(Err(self.shared.slot(
+                        &self.rank,
+                        now,
+                        earliest,
+                        Reason::QueueFull,
+                    )));
+                }
                 Look::NotYet => self.until,
                 // It would not pass before its end: its place is better another's.
                 Look::Opens(moment) if moment > self.until => {

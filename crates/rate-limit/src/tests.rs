@@ -880,6 +880,51 @@ async fn a_key_in_debt_is_told_when_that_is_paid() {
     assert_eq!(left(), (1, SECOND * 3 / 40));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_highest_class_takes_the_place_of_the_newest_of_the_lowest() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .facts(classed())
+        .queue(2)
+        .longest_wait(SECOND * 100);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(0).await.unwrap();
+    let mut batch: Vec<Response> = (0..2).map(|_| call(&service, 3)).collect();
+    let mut high: Vec<Response> = (0..2).map(|_| call(&service, 0)).collect();
+    assert!(batch.iter_mut().chain(&mut high).all(|call| poll(call).is_pending()));
+    let before = layer.handle().waiting();
+    for evicted in [1, 0] {
+        high.push(call(&service, 0));
+        assert!(high.last_mut().is_some_and(|call| poll(call).is_pending()));
+        assert_eq!(layer.handle().waiting(), before);
+        let Poll::Ready(outcome) = poll(&mut batch[evicted]) else { panic!("it keeps its place") };
+        let error = outcome.unwrap_err();
+        let rejected = Rejected::find(&*error).unwrap();
+        assert!(rejected.reason() == Reason::QueueFull && rejected.after().is_some());
+    }
+    // None is left to be put out, and other classes put nobody out.
+    assert_eq!(reason(service.clone().oneshot(0).await), Reason::QueueFull);
+    drop(high);
+    assert_eq!(layer.handle().waiting(), 0);
+    assert_eq!(layer.handle().statistics().of(Priority::Batch).queue_full, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greedy_client_of_the_highest_class_puts_nobody_out() {
+    let known = facts()
+        .key_from(|number: &u32| Some(Key::of(number)))
+        .priority_from(|number: &u32| Some(Priority::ALL[if *number == 0 { 0 } else { 3 }]));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .facts(known)
+        .queue(10)
+        .longest_wait(SECOND * 100);
+    let service = layer.layer(Scripted::echo());
+    service.clone().oneshot(99).await.unwrap();
+    let mut calls: Vec<Response> = (1..=5).map(|n| call(&service, n)).collect();
+    calls.extend((0..20).map(|_| call(&service, 0)));
+    let waiting = calls.iter_mut().filter_map(|call| poll(call).is_pending().then_some(())).count();
+    assert_eq!(waiting, 5 + 5, "half of its class, and all of the lowest");
+}
+
 fn recording(
     order: &Arc<Mutex<Vec<u32>>>,
 ) -> impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone + Send + use<> {
