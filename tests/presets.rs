@@ -151,6 +151,41 @@ async fn a_server_finds_how_much_it_can_do_at_once() {
     assert!((30..=80).contains(&limit), "{limit} at once, where 40 are worked on");
 }
 
+/// From the 10th second to the 50th each request hangs until its deadline of 30 s ends it, so the last of them do so in the 80th
+/// at the latest.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_hung_is_used_in_full_again_as_soon_as_nobody_hangs_any_more() {
+    let start = tokio::time::Instant::now();
+    let hung = Arc::new(Mutex::new(Duration::ZERO));
+    let last = Arc::clone(&hung);
+    let app = http_server().layer(service_fn(move |_: Request<Body>| {
+        let last = Arc::clone(&last);
+        async move {
+            if (10..50).contains(&start.elapsed().as_secs()) {
+                let _end = OnDrop(|| *last.lock().unwrap() = start.elapsed());
+                return pending().await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }
+    }));
+    let answered = Arc::new(Mutex::new(vec![0; 100]));
+    for number in 0..90 * 500 {
+        let (app, answered) = (app.clone(), Arc::clone(&answered));
+        tokio::spawn(async move {
+            let request = Request::get("/").body(Body::empty()).unwrap();
+            if app.oneshot(request).await.unwrap().status() == StatusCode::OK {
+                answered.lock().unwrap()[usize::try_from(start.elapsed().as_secs()).unwrap()] += 1;
+            }
+        });
+        tokio::time::sleep_until(start + Duration::from_millis(2) * number).await;
+    }
+    let well = usize::try_from(hung.lock().unwrap().as_secs()).unwrap();
+    assert!((50..=80).contains(&well), "{well}");
+    let answered = answered.lock().unwrap();
+    assert!(answered[well + 2..90].iter().all(|answered| *answered >= 490), "{answered:?}");
+}
+
 #[test]
 fn a_preset_tells_what_it_is_made_of() {
     let words = |text: &str| -> Vec<String> {
@@ -188,4 +223,12 @@ async fn a_cached_client_serves_what_is_there_while_the_circuit_is_open_and_the_
     }
     assert!(client.ready().await.unwrap().call(get("b")).await.is_err());
     assert_eq!(cache.statistics().spared, 1);
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }

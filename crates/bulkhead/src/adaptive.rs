@@ -55,6 +55,8 @@ mod epoch;
 mod future;
 mod gradient2;
 mod handle;
+#[cfg(test)]
+mod hang;
 mod layer;
 mod missed;
 mod sampled;

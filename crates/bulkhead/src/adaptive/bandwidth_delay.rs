@@ -1,10 +1,13 @@
-use std::{ops::RangeInclusive, time::Duration};
+mod hung;
+
+use std::ops::RangeInclusive;
 
 use tower_ballast_core::clock::Nanos;
 
+use self::hung::Hung;
 use super::{
     Change, Limiter, Model, Outcome, Sample,
-    bounds::{Bounds, setters, whole},
+    bounds::{Bounds, seconds, setters, whole},
     epoch::{Epoch, Seen},
     stage::{ABOVE, BASE_EVERY, BASE_FIRST, DRAIN, DRAINED, GROW, PAYS, PROBE, PROBE_EVERY, Stage},
 };
@@ -25,6 +28,9 @@ use super::{
 /// - Errors and refusals that come faster than an answer does are not looked at: they say nothing of
 ///   the load.
 /// - Slower ones, and calls that time out, took a place and gave nothing for it.
+/// - When next to nothing is answered any more, the service hangs. That says nothing of what it can do: what is
+///   known is kept, a quarter of the calls is sent, and again a quarter, and with the first answers
+///   it doubles from round to round until it is where it was.
 ///
 /// It wants tens of places: with few, each mean needs many round trips. With four workers that
 /// halved and doubled, simulated, it took five seconds in the median and the latency was twice the
@@ -53,6 +59,7 @@ pub struct BandwidthDelay {
     limit: f64,
     stage: Stage,
     epoch: Epoch,
+    hung: Hung,
     /// Answers in a second while the limit was in use; zero until it is known.
     bandwidth: f64,
     /// Seconds without a queue; zero until it is known.
@@ -72,6 +79,7 @@ impl BandwidthDelay {
             limit: 20.0,
             stage: Stage::Start,
             epoch: Epoch::default(),
+            hung: Hung::default(),
             bandwidth: 0.0,
             base: 0.0,
             base_every: BASE_FIRST,
@@ -94,8 +102,13 @@ impl BandwidthDelay {
 
     fn close(&mut self, now: Nanos) -> &'static str {
         let seen = self.seen(now);
+        if self.epoch.is_barren() {
+            return self.hang(now);
+        }
+        self.hung.overlooked = false;
         let at = now + seconds(seen.settle);
         match self.stage {
+            Stage::Hung { back } => self.recovered(now, at, seen, back),
             Stage::Start => self.started(at, seen),
             Stage::Cruise => self.cruised(now, at, seen),
             Stage::Probe => self.probed(now, at, seen),
@@ -219,6 +232,7 @@ impl BandwidthDelay {
 
     fn is_over(&self, now: Nanos) -> bool {
         self.epoch.is_over(now, self.limit, self.base)
+            || self.has_seen_hang()
             || self.stage == Stage::Cruise
                 && self.epoch.calls() >= 30.0
                 && self.seen(now).is_plainly_less_than(self.bandwidth)
@@ -269,9 +283,10 @@ impl Limiter for BandwidthDelay {
 
     fn sample(&mut self, sample: Sample) -> Option<Change> {
         let latency = sample.latency.as_secs_f64();
-        if sample.outcome != Outcome::Answered && latency < self.base {
+        if sample.outcome != Outcome::Answered && latency < self.base || !self.counts(&sample) {
             return None;
         }
+        let sample = Sample { outcome: self.outcome(&sample), ..sample };
         // While drained, the mean is the base, and the old one may be far off.
         let scale = if matches!(self.stage, Stage::Drain { .. }) { 0.0 } else { self.base };
         if !self.epoch.add(&sample, scale) || !self.is_over(sample.now) {
@@ -281,8 +296,4 @@ impl Limiter for BandwidthDelay {
         let reason = self.close(sample.now);
         Change::between(before, whole(self.limit), reason)
     }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

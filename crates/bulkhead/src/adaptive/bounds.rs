@@ -1,4 +1,4 @@
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Between which numbers a limit stays. The least is at least 1: a limit of 0 would never again
 /// be told of a call.
@@ -34,6 +34,11 @@ impl Bounds {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "such casts saturate")]
 pub(super) fn whole(limit: f64) -> u32 {
     limit as u32
+}
+
+/// So many seconds, or as many as there can be.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// The setters of a limiter whose limit is a fraction.

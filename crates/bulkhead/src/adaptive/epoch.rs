@@ -68,7 +68,9 @@ impl Epoch {
     pub(super) fn seen(&self, now: Nanos, limit: f64, bandwidth: f64, base: f64) -> Seen {
         let (rate, latency) = (self.tally.rate(now), self.tally.latency());
         let expected = if bandwidth > 0.0 { limit / bandwidth } else { 0.0 };
-        let settle = latency.max(base).max(expected);
+        // A rate that is next to nothing would have it wait for ever.
+        let usual = latency.max(base);
+        let settle = usual.max(expected.min(8.0 * usual));
         // In a service that has just become slower the calls that end are still the short ones.
         let slower = self.tally.seen_in_flight() >= 0.8 * limit
             && self.tally.mean() > 1.15 * expected

@@ -15,6 +15,8 @@ pub(super) enum Stage {
     /// Below it, after this rate, so that the queue drains and the base shows; how often it may
     /// still be lowered further.
     Drain { rate: f64, left: u8 },
+    /// Well below it, since next to nothing is answered; where it was before.
+    Hung { back: f64 },
 }
 
 /// What is above the product keeps the service busy between two arrivals.

@@ -41,6 +41,11 @@ impl Tally {
         self.calls
     }
 
+    /// Whether next to none of them had an answer.
+    pub(super) fn is_barren(&self) -> bool {
+        self.answered < 0.1 * self.calls
+    }
+
     /// Seconds since it began.
     pub(super) fn age(&self, now: Nanos) -> f64 {
         now.since(self.since).max(Duration::from_nanos(1)).as_secs_f64()

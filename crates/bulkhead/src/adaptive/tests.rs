@@ -138,6 +138,24 @@ fn errors_and_refusals_faster_than_the_base_latency_are_no_samples() {
 }
 
 #[test]
+fn what_a_call_takes_is_never_learnt_from_those_that_time_out_or_fail_as_late() {
+    for outcome in [Outcome::Overloaded, Outcome::Failed] {
+        let (mut limiter, mut now, mut limit) = (BandwidthDelay::new(), START, 20);
+        for _ in 0..5_000 {
+            end_one(&mut limiter, &mut now, &mut limit);
+        }
+        let known = limiter.model();
+        for number in 0..500 {
+            if number % 50 == 0 {
+                now = now + 10 * SECOND;
+            }
+            limiter.sample(Sample::new(now, 10 * SECOND, outcome, limit));
+            assert_eq!(limiter.model(), known, "{outcome:?}, {number}");
+        }
+    }
+}
+
+#[test]
 fn bounds_that_are_changed_hold_at_once_and_the_limit_is_found_again() {
     let (mut limiter, mut now, mut limit) = (BandwidthDelay::new(), START, 20);
     for _ in 0..5_000 {
