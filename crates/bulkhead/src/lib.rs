@@ -64,7 +64,8 @@
 //! class the clients take turns, told apart by their [`Key`](tower_ballast_core::Key), so that one with a
 //! thousand requests in the queue gets no more than one with a few. In a full queue the newest request of
 //! the lowest class gives up its place to one of a higher class, and is refused as
-//! [`QueueFull`](Reason::QueueFull).
+//! [`QueueFull`](Reason::QueueFull). A client may take as many places as are free or held by lower classes, so
+//! a greedy one has half of them at the most.
 //!
 //! ```
 //! use tower_ballast_bulkhead::BulkheadLayer;

@@ -246,20 +246,23 @@ impl Ranks {
         self.evict(self.classes[class.index()].newest())
     }
 
-    /// Whether a newcomer may join where `most` in all may wait; a client may take as many places
-    /// as are free, as in [`has_room`](Self::has_room). If it may not, the newest of the lowest
-    /// class below gives up its place, and its waker is put into `evicted`, to be woken.
+    /// Whether a newcomer may join where `most` in all may wait. If all places are taken, the newest of the lowest class
+    /// gives up its own to one of a higher class, and its waker is put into `evicted`, to be woken.
+    ///
+    /// As in [`has_room`](Self::has_room), a client may take as many places as are free, where those of
+    /// lower classes are as good as free: it puts out half of them at the most.
     pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
-        if self.own(rank) < most.saturating_sub(self.len()) || most == 0 {
-            return most > 0;
+        let beside = Priority::ALL.into_iter().filter(|class| *class >= rank.class);
+        let taken: u32 = beside.map(|class| self.len_of(class)).sum();
+        if self.own(rank) >= most.saturating_sub(taken) {
+            return false;
         }
-        match Priority::ALL.into_iter().rev().find(|lower| self.len_of(*lower) > 0) {
-            Some(lowest) if lowest < rank.class => {
-                *evicted = self.evict_newest(lowest);
-                true
-            }
-            _ => false,
+        if self.len() >= most {
+            let mut from_below = Priority::ALL.into_iter().rev();
+            let lowest = from_below.find(|lower| self.len_of(*lower) > 0);
+            *evicted = lowest.and_then(|lowest| self.evict_newest(lowest));
         }
+        true
     }
 
     /// The waker of the next one, when there may be room for it.

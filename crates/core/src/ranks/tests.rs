@@ -257,6 +257,32 @@ fn a_higher_class_takes_the_place_of_the_newest_of_the_lowest() {
     assert!(!ranks.make_room(&any(Priority::High), 0, &mut evicted), "nobody may wait at all");
 }
 
+#[test]
+fn nobody_is_put_out_while_a_place_is_free_and_no_client_puts_out_more_than_half() {
+    for waiting in [0, 50, 100] {
+        let mut ranks = Ranks::new();
+        let others: Vec<_> =
+            (0..waiting).map(|client| ranks.join(rank(Priority::Batch, client, 1), NOW)).collect();
+        let (greedy, mut places) = (rank(Priority::High, 1000, 1), Vec::new());
+        loop {
+            let (mut evicted, before) = (None, ranks.len());
+            if !ranks.make_room(&greedy, 100, &mut evicted) {
+                break;
+            }
+            assert!(ranks.len() == before || before == 100, "one is put out of {before}");
+            places.push(ranks.join(greedy, NOW));
+        }
+        assert_eq!(ranks.len_of(Priority::High), 50, "beside {waiting}");
+        let left = u32::try_from(waiting).unwrap().min(50);
+        assert_eq!(ranks.len_of(Priority::Batch), left, "beside {waiting}");
+        let mut evicted = None;
+        assert!(ranks.make_room(&rank(Priority::High, 1001, 1), 100, &mut evicted), "another");
+        for place in places.into_iter().chain(others) {
+            ranks.leave(place);
+        }
+    }
+}
+
 /// Floors that come to a half or less.
 fn floors() -> impl Strategy<Value = Floors> {
     prop::array::uniform3(0_u32..=166).prop_map(|[medium, low, batch]| {
