@@ -1,10 +1,11 @@
+mod model;
 mod service;
 
 use std::time::Duration;
 
 use tower_ballast_bulkhead::{
     BulkheadHandle, BulkheadLayer, Queue,
-    adaptive::{AdaptiveHandle, AdaptiveLayer, BandwidthDelay, Change, Limiter, Sample},
+    adaptive::{AdaptiveHandle, AdaptiveLayer, BandwidthDelay, Limiter},
 };
 use tower_ballast_core::{Event, Observer, SharedObserver};
 use tower_ballast_http::{ByMethod, HttpClassify, HttpFacts, RespondLayer};
@@ -12,8 +13,8 @@ use tower_ballast_metrics::{MetricsHandle, MetricsLayer};
 use tower_ballast_timeout::{TimeoutHandle, TimeoutLayer};
 use tower_layer::Layer;
 
+use self::model::{Fixed, Model};
 pub use self::service::HttpServerService;
-
 use crate::limits::{TOTAL, WAITING};
 
 type Figures<O> = MetricsLayer<HttpClassify, O>;
@@ -63,6 +64,7 @@ type Finding = AdaptiveLayer<HttpClassify, HttpFacts>;
 pub fn http_server() -> HttpServer {
     let facts = HttpFacts::new();
     let bulkhead = BulkheadLayer::new(0).queue(WAITING).facts(facts.clone());
+    let model = Model::new(BandwidthDelay::new());
     HttpServer {
         respond: RespondLayer::new(),
         metrics: MetricsLayer::new()
@@ -70,16 +72,12 @@ pub fn http_server() -> HttpServer {
             .classify_with(HttpClassify::new())
             .operation_with(ByMethod),
         deadline: TimeoutLayer::total(TOTAL).name("deadline").facts(facts.clone()),
-        adaptive: finding(&bulkhead, BandwidthDelay::new(), &facts),
+        adaptive: model.of(&bulkhead, &facts),
         bulkhead,
         facts,
+        model,
         is_fixed: false,
     }
-}
-
-fn finding(bulkhead: &Shedding, limiter: impl Limiter + 'static, facts: &HttpFacts) -> Finding {
-    let finding = AdaptiveLayer::new(bulkhead, limiter);
-    finding.classify_with(HttpClassify::new()).facts(facts.clone())
 }
 
 /// The preset that [`http_server`] makes; a layer, still to be tuned.
@@ -92,6 +90,7 @@ pub struct HttpServer<O = ByMethod> {
     bulkhead: Shedding,
     adaptive: Finding,
     facts: HttpFacts,
+    model: Model,
     is_fixed: bool,
 }
 
@@ -119,6 +118,7 @@ impl<O> HttpServer<O> {
             bulkhead: self.bulkhead,
             adaptive: self.adaptive,
             facts: self.facts,
+            model: self.model,
             is_fixed: self.is_fixed,
         }
     }
@@ -166,16 +166,30 @@ impl<O> HttpServer<O> {
     /// let preset = http_server().limiter(BandwidthDelay::new().initial(50).bounds(10..=200));
     /// assert_eq!(preset.bulkhead_handle().limit(), 50);
     /// ```
-    pub fn limiter(mut self, limiter: impl Limiter + 'static) -> Self {
-        self.adaptive = finding(&self.bulkhead, limiter, &self.facts);
+    pub fn limiter(mut self, limiter: impl Limiter + Clone + 'static) -> Self {
+        self.model = Model::new(limiter);
+        self.adaptive = self.model.of(&self.bulkhead, &self.facts);
         self.is_fixed = false;
         self
     }
 
     /// Tunes how many requests wait, and how long. A limit that is set here holds until the limiter changes it: say it by
-    /// [`limit`](HttpServer::limit).
+    /// [`limit`](HttpServer::limit). Another bulkhead, such as a [`separate`](BulkheadLayer::separate) one, gets a limiter of
+    /// its own, which is at its beginning.
+    ///
+    /// ```
+    /// use tower_ballast::http_server;
+    ///
+    /// let one = http_server();
+    /// let other = one.clone().bulkhead(|layer| layer.separate());
+    /// other.adaptive_handle().set_bounds(5..=10);
+    /// assert_eq!((one.bulkhead_handle().limit(), other.bulkhead_handle().limit()), (20, 10));
+    /// ```
     pub fn bulkhead(mut self, tune: impl FnOnce(Shedding) -> Shedding) -> Self {
         self.bulkhead = tune(self.bulkhead);
+        if !self.adaptive.is_of(&self.bulkhead) {
+            self.adaptive = self.model.of(&self.bulkhead, &self.facts);
+        }
         self
     }
 
@@ -271,19 +285,5 @@ impl<S, O: Clone> Layer<S> for HttpServer<O> {
         let shed = self.bulkhead.layer(self.adaptive.layer(inner));
         let deadline = self.deadline.layer(shed);
         HttpServerService(self.respond.layer(self.metrics.layer(deadline)))
-    }
-}
-
-/// A limit that somebody has said.
-#[derive(Debug)]
-struct Fixed(u32);
-
-impl Limiter for Fixed {
-    fn initial(&self) -> u32 {
-        self.0
-    }
-
-    fn sample(&mut self, _: Sample) -> Option<Change> {
-        None
     }
 }

@@ -58,7 +58,7 @@ impl UntilBodyEnds {
     }
 
     /// How long nothing of the body may be taken before the permit goes back. Default: 30 seconds.
-    /// [`Duration::MAX`] waits for ever.
+    /// [`Duration::MAX`] waits for ever, and [`Duration::ZERO`] not at all: the body then holds nothing.
     #[must_use]
     pub const fn idle(mut self, longest: Duration) -> Self {
         self.idle = longest;

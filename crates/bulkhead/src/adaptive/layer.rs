@@ -54,7 +54,7 @@ impl<C, F> AdaptiveLayer<C, F> {
 
     /// Whether it is this bulkhead whose limit it sets.
     #[must_use]
-    pub fn is_of<G, M>(&self, bulkhead: &BulkheadLayer<G, M>) -> bool {
+    pub fn is_of<G, M, H, P>(&self, bulkhead: &BulkheadLayer<G, M, H, P>) -> bool {
         self.sampled.bulkhead().is_of(&bulkhead.handle())
     }
 

@@ -35,7 +35,7 @@ enum Holding<G> {
 impl<B: Body, G: Held + Send + 'static> HeldBody<B, G> {
     pub(super) fn new(body: B, held: Option<G>, idle: Duration) -> Self {
         let holding = match held {
-            Some(held) if !body.is_end_stream() => {
+            Some(held) if !idle.is_zero() && !body.is_end_stream() => {
                 if idle == Duration::MAX {
                     Holding::Endless(held)
                 } else {

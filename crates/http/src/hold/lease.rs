@@ -49,7 +49,10 @@ impl<G: Held + Send + 'static> Lease<G> {
     fn arm(&mut self) {
         // A task that has used up its turn would be woken at once, which here means that time is up.
         let timer = pin!(unconstrained(self.timer.as_mut()));
-        let _ = timer.poll(&mut Context::from_waker(&self.waker));
+        if timer.poll(&mut Context::from_waker(&self.waker)).is_ready() {
+            // It will not wake any more.
+            self.waker.wake_by_ref();
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl Guard {
 
 impl Held for Guard {
     fn expire(self, idle: Duration) {
-        assert_eq!(idle, Duration::from_secs(30));
+        assert!(idle == Duration::from_secs(30) || idle == Duration::from_nanos(1));
         self.0.1.fetch_add(1, SeqCst);
     }
 }
@@ -328,6 +328,17 @@ async fn a_client_that_reads_keeps_its_permit_and_one_that_goes_away_gives_it_ba
     }
     drop(client);
     handle.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_be_idle_for_no_time_holds_nothing() {
+    let (body, at) = held(Fed::of([Step::Wait]), Duration::ZERO);
+    assert_eq!(counts(&at), (0, 0));
+    drop(body);
+    let (body, at) = held(Fed::of([Step::Wait]), Duration::from_nanos(1));
+    advance(Duration::from_millis(2)).await;
+    assert_eq!(counts(&at), (0, 1));
+    drop(body);
 }
 
 #[tokio::test(start_paused = true)]
