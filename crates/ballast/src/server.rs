@@ -27,7 +27,7 @@ type Finding = AdaptiveLayer<HttpClassify, HttpFacts>;
 ///
 /// | layer | does |
 /// |---|---|
-/// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json with Retry-After, gRPC statuses for gRPC |
+/// | [`RespondLayer`] | answers in place of errors: 503 or 504 as problem+json, gRPC statuses for gRPC; with Retry-After when who refuses [knows it](#when-to-come-again) |
 /// | [`MetricsLayer`] | counts and times requests by method, or as you [say](HttpServer::operation) |
 /// | [`TimeoutLayer::total`] | gives each request a deadline, 30 s unless it brings an earlier one, and refuses it when that has passed |
 /// | [`BulkheadLayer`] | works on as many requests at once as the server can use; 256 more wait for up to 1 s, those that matter most first |
@@ -46,6 +46,11 @@ type Finding = AdaptiveLayer<HttpClassify, HttpFacts>;
 ///
 /// The error of the protected service is [`Infallible`](std::convert::Infallible), so
 /// `axum::Router::layer` takes it as it is.
+///
+/// # When to come again
+///
+/// What the preset itself refuses has no Retry-After: it could only say the same to all, and all would come back at once. What
+/// a layer inside says is passed on, such as a `PriorityRateLimitLayer`, which tells each caller a moment of its own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -266,7 +271,7 @@ impl<O> HttpServer<O> {
     #[must_use]
     pub fn explain(&self) -> String {
         format!(
-            "respond   answers 503 or 504 with Retry-After in place of errors, hides their texts\n\
+            "respond   answers 503 or 504 in place of errors, hides their texts\n\
              metrics   counts and times, by operation\n\
              deadline  {:?} for the whole request, or what the request brings when that is less\n\
              bulkhead  {} at once{}, up to {} more wait by priority, others are refused\n",
