@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tower_ballast_core::{Name, Ratio, clock};
+use tower_ballast_core::{Name, Ratio, clock, gate::Gate};
 
 use crate::{
     balance::{Balance, Gates},
@@ -76,9 +76,18 @@ impl Division {
 }
 
 impl Exchange {
-    pub(crate) fn set_total(&self, total: u32, queue: bool) {
-        self.lock().set_total(total, self.gates());
-        self.settle(keep(queue), None);
+    /// Changes the limit of the whole, which `gate` keeps, and of the parts in one step; if it is still `from`,
+    /// where that is given.
+    pub(crate) fn resize(&self, gate: &Gate, from: Option<u32>, total: u32, queue: bool) -> bool {
+        let mut balance = self.lock();
+        let is_changed = from.is_none_or(|from| gate.resize_from(from, total));
+        if is_changed {
+            gate.resize(total);
+            balance.set_total(total, self.gates());
+            drop(balance);
+            self.settle(keep(queue), None);
+        }
+        is_changed
     }
 
     fn settle(&self, keep: Duration, asker: Option<usize>) {

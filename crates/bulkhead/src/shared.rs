@@ -131,19 +131,21 @@ impl Shared {
         if self.part.is_some() {
             return;
         }
-        self.gate.resize(limit);
         if let Some(division) = self.division() {
-            division.exchange.set_total(limit, self.may_wait());
+            division.exchange.resize(&self.gate, None, limit, self.may_wait());
+        } else {
+            self.gate.resize(limit);
         }
     }
 
     /// The same, if the limit is still `from`.
     pub(crate) fn resize_from(&self, from: u32, limit: u32) -> bool {
-        let is_changed = self.gate.resize_from(from, limit);
-        if let Some(division) = self.division().filter(|_| is_changed) {
-            division.exchange.set_total(limit, self.may_wait());
+        match self.division() {
+            Some(division) => {
+                division.exchange.resize(&self.gate, Some(from), limit, self.may_wait())
+            }
+            None => self.gate.resize_from(from, limit),
         }
-        is_changed
     }
 
     /// Somebody is not let in: perhaps another part has room to lend.

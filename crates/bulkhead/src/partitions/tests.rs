@@ -316,3 +316,19 @@ async fn who_waits_is_woken_when_another_part_has_room_to_lend() {
     drop(running);
     ended.await.unwrap();
 }
+
+#[test]
+fn limits_set_at_the_same_time_leave_parts_that_fit_the_whole() {
+    let layer = BulkheadLayer::new(8)
+        .partitions(Partitions::new(|_: &u32| "half").share("half", Ratio::percent::<50>()));
+    let handle = layer.handle();
+    for _ in 0..1000 {
+        std::thread::scope(|scope| {
+            for limit in [10, 20] {
+                let handle = &handle;
+                scope.spawn(move || handle.set_limit(limit));
+            }
+        });
+        assert_eq!(handle.partition("half").unwrap().limit() * 2, handle.limit());
+    }
+}
