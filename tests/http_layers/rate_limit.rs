@@ -1,5 +1,7 @@
-use axum::{Router, routing::get};
-use http::StatusCode;
+use std::{convert::Infallible, time::Duration};
+
+use axum::{Router, body::Body, routing::get};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_ballast::{
@@ -43,6 +45,30 @@ async fn a_limit_holds_across_connections_and_tells_what_is_left() {
     assert!((1795..=1800).contains(&after), "{after} s");
     let problem = refused.into_body().collect().await.unwrap().to_bytes();
     assert!(String::from_utf8_lossy(&problem).contains("rate_limited"));
+}
+
+#[tokio::test]
+async fn who_finds_its_queue_full_or_waits_in_vain_is_told_what_is_left_too() {
+    let limit = PriorityRateLimitLayer::new(Quota::per_hour(count::<1>()))
+        .queue(1)
+        .longest_wait(Duration::from_millis(50))
+        .name("search");
+    let app = ServiceBuilder::new()
+        .layer(RateLimitFieldsLayer::new(limit.handle()))
+        .layer(RespondLayer::new())
+        .layer(limit)
+        .service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let get = || app.clone().oneshot(Request::new(Body::empty()));
+    assert_eq!(get().await.unwrap().status(), StatusCode::OK);
+    let (one, other) = tokio::join!(get(), get());
+    for (answer, reason) in [(one, "queue_timeout"), (other, "queue_full")] {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{reason}");
+        assert!(answer.headers().contains_key("retry-after"), "{reason}");
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"search\";q=1;w=3600");
+        let problem = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&problem).contains(reason), "{problem:?}");
+    }
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ use crate::HttpFacts;
 ///
 /// Put it outermost, around [`RespondLayer`](crate::RespondLayer), which makes an answer of a
 /// refusal. By default only answers that say "too many" get the fields: 429, and in gRPC
-/// `RESOURCE_EXHAUSTED` in the head; those that your service gives itself are among them. Lists that
-/// are there already stay before ours.
+/// `RESOURCE_EXHAUSTED` in the head; those that your service gives itself are among them, and so is what a rate limit
+/// refuses at its full queue or after a wait in it. Lists that are there already stay before ours.
 ///
 /// What is left is read when the answer goes out. It passes readiness through, and changes no
 /// outcome.

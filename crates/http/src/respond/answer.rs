@@ -49,6 +49,8 @@ impl Answer {
         let kind = match rejected.reason() {
             Reason::Timeout | Reason::DeadlinePassed => Kind::TooLate,
             Reason::RateLimited => Kind::TooMany,
+            // Of those with a queue only a rate limit knows when there is more.
+            Reason::QueueFull | Reason::QueueTimeout if rejected.after().is_some() => Kind::TooMany,
             // Every other refusal is for want of capacity here or behind.
             _ => Kind::Refused,
         };
@@ -239,6 +241,20 @@ mod tests {
         let answer = Answer::to_rejection(&Rejected::new(Reason::RateLimited));
         assert_eq!(answer.into_response::<()>(Form::Problem).status(), 429);
         assert_eq!(answer.into_response::<()>(Form::Grpc).headers()["grpc-status"], "8");
+    }
+
+    #[test]
+    fn who_waits_in_vain_is_told_that_it_is_too_many_only_by_a_limit_that_knows_the_moment() {
+        let moment = RetryAfter::reserved(Duration::from_secs(1));
+        for reason in [Reason::QueueFull, Reason::QueueTimeout] {
+            let bulkhead = Rejected::new(reason);
+            let limit = Rejected::new(reason).retry_after(moment);
+            for (rejected, status, code) in [(bulkhead, 503, "14"), (limit, 429, "8")] {
+                let answer = Answer::to_rejection(&rejected);
+                assert_eq!(answer.into_response::<()>(Form::Problem).status(), status);
+                assert_eq!(answer.into_response::<()>(Form::Grpc).headers()["grpc-status"], code);
+            }
+        }
     }
 
     #[test]

@@ -22,10 +22,13 @@ use crate::classify::chain;
 /// | error | HTTP | gRPC |
 /// |---|---|---|
 /// | an open circuit, and any other refusal | 503 | `UNAVAILABLE` |
-/// | more requests than may come in this time | 429 | `RESOURCE_EXHAUSTED` |
+/// | more requests than may come in this time, whether refused at once, at a full queue or after a wait in it | 429 | `RESOURCE_EXHAUSTED` |
 /// | a timeout or a passed deadline | 504 | `DEADLINE_EXCEEDED` |
 /// | any other error | 500 | `INTERNAL` |
 /// | any other error, behind [`proxy`](RespondLayer::proxy) | 502, of a timeout 504 | `UNAVAILABLE`, `DEADLINE_EXCEEDED` |
+///
+/// A queue before a bulkhead and one before a rate limit refuse for the same reasons. The limit's refusals are known by the
+/// moment to come again that they bear; those without one are 503.
 ///
 /// A timeout is 504 and not 503, even where this server is no gateway: the work may have been
 /// done, and 503 would tell the client that it was not even tried.
