@@ -128,8 +128,7 @@ impl<V> Entry<V> {
     ) -> Standing {
         let idle = leniency.idle.get();
         if !idle.is_zero() {
-            let used = Nanos::from_nanos(self.used.load(Relaxed));
-            if now.since(used) >= idle {
+            if self.is_idle(now, idle) {
                 return Standing::Over;
             }
             self.used.fetch_max(now.as_nanos(), Relaxed);
@@ -146,6 +145,12 @@ impl<V> Entry<V> {
             Content::Value(_) if self.is_good_if_error(now, leniency) => Standing::Spare,
             _ => Standing::Over,
         }
+    }
+
+    /// Whether nobody has asked for it for so long; zero is any time.
+    pub(crate) fn is_idle(&self, now: Nanos, idle: Duration) -> bool {
+        let used = Nanos::from_nanos(self.used.load(Relaxed));
+        !idle.is_zero() && now.since(used) >= idle
     }
 
     pub(crate) fn is_good_if_error(&self, now: Nanos, leniency: &Leniency) -> bool {

@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use crate::{
     entry::Stored,
-    shared::{Found, Own, Shared, Shares},
+    found::{Found, Own, Shares},
+    shared::Shared,
 };
 
 /// A place in a call, or the call itself.
@@ -55,9 +56,25 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        match shared.flights.board(key.clone()) {
+        let boarding = shared.flights.board(key);
+        self.seated(shared, boarding, spare, limit)
+    }
+
+    /// Waits for the call of others, or begins it.
+    pub(crate) fn seated<K>(
+        self,
+        shared: &Arc<Shared<K, S::Response>>,
+        boarding: Boarding<K, Shares<S::Response>, Own<S::Response>>,
+        spare: Option<Stored<S::Response>>,
+        limit: Duration,
+    ) -> (Waiting<K, S::Response>, Option<Self>)
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+    {
+        match boarding {
             Boarding::First(start) => {
                 shared.counts.misses.add();
+                let key = start.key().clone();
                 let call = self.fetch_unless_there(Arc::clone(shared), key, spare);
                 (Wait::new(start.with(call, Own::share), limit), None)
             }

@@ -17,7 +17,8 @@ use tower_service::Service;
 
 use crate::{
     fill::{Fill, Waiting},
-    shared::{Own, Shared, Shares},
+    found::{Own, Shares},
+    shared::Shared,
 };
 
 type Passing<V> = Pin<Box<dyn Future<Output = Own<V>> + Send>>;
@@ -120,16 +121,17 @@ where
                 Some(Landed::Shared(Shares::Failed(failure))) => Some(failure),
                 Some(Landed::Failed) | None => Some(Failure::panicked()),
             };
-            let (key, shared) = (wait.seat().key().clone(), Arc::clone(shared));
+            let shared = Arc::clone(shared);
             let next = match (fill.take(), failure) {
                 (Some(fill), None) => {
                     shared.counts.passed.fetch_add(1, Relaxed);
-                    let fill = fill.anew();
+                    let (fill, key) = (fill.anew(), wait.seat().key().clone());
                     State::Passing { call: Box::pin(fill.fetch(shared, key, None)) }
                 }
                 // One of those who waited in vain makes the call anew, and the others wait for that.
-                (Some(fill), Some(failure)) if !is_second && !failure.is_refusal() => {
-                    let (wait, fill) = fill.anew().board(&shared, key, None, Duration::MAX);
+                (Some(fill), Some(failure)) if !is_second && !failure.is_for_all() => {
+                    let boarding = shared.flights.board_again(wait.seat());
+                    let (wait, fill) = fill.anew().seated(&shared, boarding, None, Duration::MAX);
                     State::Waiting { wait, fill, shared, is_second: true }
                 }
                 (_, failure) => {

@@ -2,11 +2,7 @@ use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
 use tower_ballast_core::{Key, clock};
 
-use crate::{
-    shared::{Found, Shared},
-    statistics::Statistics,
-    store::Capacity,
-};
+use crate::{found::Found, shared::Shared, statistics::Statistics, store::Capacity};
 
 /// Reads what is kept, changes it, and changes settings while requests run. Made by
 /// [`CacheLayer::handle`](crate::CacheLayer::handle).
@@ -53,8 +49,9 @@ where
 
     /// Keeps an answer for exactly so long, in the place of what is there or on its way. In the second tier it is removed and not
     /// written.
+    #[allow(clippy::needless_pass_by_value, reason = "as maps take it")]
     pub fn set(&self, key: K, value: V, lifetime: Duration) {
-        self.0.set(key, value, lifetime);
+        self.0.set(&key, value, lifetime);
     }
 
     /// Lets go of the answer for `key`, and tells whether there was one. An answer that is on its way is given to those
@@ -78,7 +75,7 @@ where
         self.0.clear();
     }
 
-    /// Changes how much is kept; what is too much goes at once.
+    /// Changes how much is kept; what is too much goes at once. A store of moka keeps the capacity that it was made with.
     pub fn set_capacity(&self, capacity: Capacity) {
         self.0.set_capacity(capacity);
         self.0.tell_settings("capacity");

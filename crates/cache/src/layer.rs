@@ -153,12 +153,10 @@ where
         self
     }
 
-    /// How long an answer of the tier that was set is waited for, and a write to it. Default: 100 ms.
+    /// How long an answer of the second tier is waited for, and a write to it. Default: 100 ms.
     #[must_use]
     pub fn tier_limit(self, limit: Duration) -> Self {
-        if let Some(tier) = self.shared.tier.get() {
-            tier.set_limit(limit);
-        }
+        self.shared.settings.tier_limit.set(limit);
         self
     }
 

@@ -68,6 +68,7 @@
 //!
 //! [`CacheHandle`] lets go of answers by key, prefix, [tag](CacheLayer::tags), condition, or all at once. A purge holds also for an answer
 //! that is on its way: those who wait for it get it, who comes after the purge does not, and it is not kept.
+//! In the second tier a key is removed; what is let go by prefix, tag, condition or all at once is void there for this process alone.
 //!
 //! # Defaults
 //!
@@ -79,7 +80,7 @@
 //! | spread of lifetimes | 10 % |
 //! | stale while revalidating, stale if error, negative, idle, early | off |
 //! | longest wait for another one's call | 10 seconds |
-//! | second tier | none; asked for at most 100 ms, at most 64 writes to it at a time |
+//! | second tier | none; asked for at most 100 ms, at most 64 writes to it at a time; what would be more is left out |
 //!
 //! # Events and cost
 //!
@@ -91,6 +92,7 @@
 
 mod entry;
 mod fill;
+mod found;
 mod future;
 mod handle;
 mod layer;

@@ -12,11 +12,7 @@ use tower_ballast_core::{
 };
 use tower_service::Service;
 
-use crate::{
-    fill::Fill,
-    future::ResponseFuture,
-    shared::{Found, Shared},
-};
+use crate::{fill::Fill, found::Found, future::ResponseFuture, shared::Shared};
 
 /// Keeps the answers of the inner service by key. Made by [`CacheLayer`](crate::CacheLayer).
 pub struct Cache<S, F, K, V, C = ByResult> {

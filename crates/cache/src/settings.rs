@@ -21,12 +21,15 @@ pub(crate) struct Settings<K, V> {
     pub(crate) leniency: Leniency,
     pub(crate) negative: Span,
     pub(crate) longest_wait: Span,
+    /// How long the second tier may take.
+    pub(crate) tier_limit: Span,
     spread: AtomicU64,
     pub(crate) lifetime_of: OnceLock<Box<LifetimeOf<K, V>>>,
     pub(crate) size_of: OnceLock<Box<SizeOf<K, V>>>,
     pub(crate) tags_of: OnceLock<Box<TagsOf<K, V>>>,
 }
 
+const TIER_LIMIT: Duration = Duration::from_millis(100);
 const SPREAD: f64 = 0.1;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -37,6 +40,7 @@ impl<K, V> Settings<K, V> {
             leniency: Leniency::default(),
             negative: Span::default(),
             longest_wait: Span::new(LONGEST_WAIT),
+            tier_limit: Span::new(TIER_LIMIT),
             spread: AtomicU64::new(SPREAD.to_bits()),
             lifetime_of: OnceLock::new(),
             size_of: OnceLock::new(),
@@ -51,7 +55,8 @@ impl<K, V> Settings<K, V> {
     /// A lifetime shortened by up to the spread.
     pub(crate) fn shortened(&self, lifetime: Duration, draw: f64) -> Duration {
         let spread = f64::from_bits(self.spread.load(Relaxed));
-        if lifetime == Duration::MAX { lifetime } else { lifetime.mul_f64(1.0 - spread * draw) }
+        let longest = Duration::from_nanos(u64::MAX);
+        if lifetime > longest { lifetime } else { lifetime.mul_f64(1.0 - spread * draw) }
     }
 
     /// An answer with its size and its tags.

@@ -3,19 +3,20 @@
 use std::{
     fmt,
     hash::Hash,
-    sync::{OnceLock, atomic::Ordering::Relaxed},
-    time::{Duration, SystemTime},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use tower_ballast_core::{
     BoxError, Event, EventKind, Random, Rejected, Reporter,
     clock::{self, Nanos},
-    epochs::{Epoch, Epochs},
+    epochs::Epochs,
     flights::{Failure, Flights},
 };
 
 use crate::{
     entry::{Content, Entry, Kept, Standing, Stored},
+    found::{Found, Own, Shares, Since},
     settings::Settings,
     statistics::{Counts, Statistics},
     store::{Capacity, S3Fifo, Store},
@@ -29,6 +30,8 @@ const PASSED: Duration = Duration::from_secs(60);
 
 pub(crate) struct Shared<K, V> {
     store: OnceLock<Box<dyn Store<K, Stored<V>>>>,
+    /// What was set before there was a store.
+    capacity: Mutex<Option<Capacity>>,
     pub(crate) tier: OnceLock<Second<K, V>>,
     pub(crate) flights: Flights<K, Shares<V>, Own<V>>,
     epochs: Epochs,
@@ -38,45 +41,11 @@ pub(crate) struct Shared<K, V> {
     random: Random,
 }
 
-/// What a call gives to the one whose request was sent.
-pub(crate) struct Own<V> {
-    pub(crate) outcome: Result<V, BoxError>,
-    pub(crate) is_for_all: bool,
-}
-
-/// What it gives to the others.
-#[derive(Clone)]
-pub(crate) enum Shares<V> {
-    Value(V),
-    /// The answer is for one alone.
-    Alone,
-    Failed(Failure),
-}
-
-/// When an answer was begun to be fetched.
-pub(crate) struct Since {
-    epoch: Epoch,
-    began: Nanos,
-    /// The same for other processes, if there is a tier that they share.
-    asked: Option<SystemTime>,
-}
-
-/// What there is for a key.
-pub(crate) enum Found<V> {
-    Value(V),
-    /// It is served, and made anew beside that.
-    Refresh(V),
-    Failed(Failure),
-    /// Nobody waits for the answer of another.
-    Pass,
-    /// Nothing, or what serves only if the call fails.
-    Miss(Option<Stored<V>>),
-}
-
 impl<K, V> Shared<K, V> {
     pub(crate) fn new(lifetime: Duration) -> Self {
         Self {
             store: OnceLock::new(),
+            capacity: Mutex::new(None),
             tier: OnceLock::new(),
             flights: Flights::new(),
             epochs: Epochs::new(),
@@ -92,7 +61,17 @@ impl<K, V> Shared<K, V> {
     }
 
     pub(crate) fn set_store(&self, store: Box<dyn Store<K, Stored<V>>>) {
-        let _ = self.store.set(store);
+        let capacity = self.capacity();
+        let _ = self.store.get_or_init(|| {
+            if let Some(capacity) = *capacity {
+                store.resize(capacity);
+            }
+            store
+        });
+    }
+
+    fn capacity(&self) -> MutexGuard<'_, Option<Capacity>> {
+        self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many answers are sent in place of a failure.
@@ -112,17 +91,15 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn store(&self) -> &dyn Store<K, Stored<V>> {
-        &**self.store.get_or_init(|| Box::new(S3Fifo::new(CAPACITY)))
+        &**self.store.get_or_init(|| Box::new(S3Fifo::new(self.capacity().unwrap_or(CAPACITY))))
     }
 
+    /// Holds for the store that is there, or else for the one that comes.
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
-        let mut fresh = false;
-        let store = self.store.get_or_init(|| {
-            fresh = true;
-            Box::new(S3Fifo::new(capacity))
-        });
-        if !fresh {
-            store.resize(capacity);
+        let mut before = self.capacity();
+        match self.store.get() {
+            Some(store) => store.resize(capacity),
+            None => *before = Some(capacity),
         }
     }
 
@@ -175,19 +152,30 @@ where
     /// Remembers for a while that a call failed, if that is wanted. What a layer refused may go well the next time.
     pub(crate) fn keep_failure(&self, key: &K, error: &BoxError, since: &Since) {
         let lifetime = self.settings.negative.get();
-        if lifetime.is_zero() || Rejected::find(&**error).is_some() {
+        if lifetime.is_zero() || Rejected::find(&**error).is_some() || self.has_use(key) {
             return;
         }
         let kept = Kept::bare(Content::Failed(Failure::of(&**error)), lifetime);
         self.insert(key, kept, since);
     }
 
+    /// Whether there is an answer that is still good for something.
+    fn has_use(&self, key: &K) -> bool {
+        self.store().get(key).is_some_and(|stored| {
+            let standing = stored.0.standing(clock::now(), &self.settings.leniency, || 1.0);
+            matches!(stored.0.content, Content::Value(_)) && standing != Standing::Over
+        })
+    }
+
     /// Keeps a value that somebody has set by hand.
-    pub(crate) fn set(&self, key: K, value: V, lifetime: Duration) {
-        self.invalidate(&key);
-        let (kept, now) = (self.settings.measured(&key, value, lifetime), clock::now());
+    pub(crate) fn set(&self, key: &K, value: V, lifetime: Duration) {
+        self.invalidate(key);
+        let (kept, now) = (self.settings.measured(key, value, lifetime), clock::now());
         let size = kept.size;
-        self.store().put(key, Stored::new(kept, now, now), size);
+        self.store().put(key.clone(), Stored::new(kept, now, now), size);
+        // One that began to be fetched meanwhile may be older.
+        self.epochs.purge(key);
+        self.flights.detach(key);
     }
 
     fn put_second(&self, key: &K, value: &V, lifetime: Duration, since: &Since) {
@@ -195,7 +183,8 @@ where
             && let Some(fresh_until) = clock::wall().checked_add(lifetime)
             && self.epochs.is_now(since.epoch)
         {
-            tier.put(key, Tiered { value: value.clone(), asked, fresh_until });
+            let tiered = Tiered { value: value.clone(), asked, fresh_until };
+            tier.put(key, tiered, self.settings.tier_limit.get());
         }
     }
 
@@ -203,9 +192,10 @@ where
     pub(crate) async fn find_second(&self, key: &K) -> Option<V> {
         let tier = self.tier.get()?;
         let since = self.since(key, clock::now());
-        let (value, left) = tier.get(key).await?;
+        let (value, left) = tier.get(key, self.settings.tier_limit.get()).await?;
         let kept = self.settings.measured(key, value.clone(), left);
         self.insert(key, kept, &since);
+        self.counts.tier_hits.fetch_add(1, Relaxed);
         Some(value)
     }
 
@@ -230,7 +220,8 @@ where
 
     pub(crate) fn is_fresh(&self, key: &K, now: Nanos) -> bool {
         self.store().get(key).is_some_and(|stored| {
-            matches!(stored.0.content, Content::Value(_)) && now < stored.0.fresh_until
+            let is_there = !stored.0.is_idle(now, self.settings.leniency.idle.get());
+            matches!(stored.0.content, Content::Value(_)) && now < stored.0.fresh_until && is_there
         })
     }
 
@@ -238,7 +229,7 @@ where
         self.epochs.purge(key);
         self.flights.detach(key);
         if let Some(tier) = self.tier.get() {
-            tier.remove(key);
+            tier.remove(key, self.settings.tier_limit.get());
         }
         self.store().remove(key).is_some()
     }
@@ -265,17 +256,6 @@ where
     pub(crate) fn statistics(&self) -> Statistics {
         let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
         self.counts.statistics(in_flight, self.store().usage())
-    }
-}
-
-impl<V: Clone> Own<V> {
-    /// What the others get of it.
-    pub(crate) fn share(&self) -> Shares<V> {
-        match &self.outcome {
-            Ok(value) if self.is_for_all => Shares::Value(value.clone()),
-            Ok(_) => Shares::Alone,
-            Err(error) => Shares::Failed(Failure::of(&**error)),
-        }
     }
 }
 

@@ -10,8 +10,10 @@ use crate::store::Usage;
 pub struct Statistics {
     /// Answers that were there and fresh.
     pub hits: u64,
-    /// Requests for which there was nothing, and a call was made.
+    /// Requests for which there was nothing, and a call was made, or the second tier was asked.
     pub misses: u64,
+    /// Of these, those for which the second tier had an answer.
+    pub tier_hits: u64,
     /// Answers that were there and too old, served while they were made anew.
     pub stale: u64,
     /// Answers that were there and too old, served because making them anew failed.
@@ -39,6 +41,7 @@ pub struct Statistics {
 pub(crate) struct Counts {
     pub(crate) hits: Striped,
     pub(crate) misses: Striped,
+    pub(crate) tier_hits: AtomicU64,
     pub(crate) stale: AtomicU64,
     pub(crate) spared: AtomicU64,
     pub(crate) negative: AtomicU64,
@@ -55,6 +58,7 @@ impl Counts {
         Statistics {
             hits: self.hits.sum(),
             misses: self.misses.sum(),
+            tier_hits: read(&self.tier_hits),
             stale: read(&self.stale),
             spared: read(&self.spared),
             negative: read(&self.negative),

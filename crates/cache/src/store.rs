@@ -65,7 +65,7 @@ pub trait Store<K, V>: Send + Sync {
     /// Lets go of all.
     fn clear(&self);
 
-    /// Changes how much may be kept.
+    /// Changes how much may be kept, if the store can do that.
     fn resize(&self, capacity: Capacity);
 
     /// How much is kept, and what was let go.

@@ -19,6 +19,8 @@ use tower_layer::Layer;
 
 use super::{store::Capacity, *};
 
+mod vain;
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 

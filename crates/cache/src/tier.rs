@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::runtime::Handle;
-use tower_ballast_core::clock::{self, Span};
+use tower_ballast_core::clock;
 
 /// What a tier is still doing.
 pub type TierFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -73,47 +73,36 @@ pub struct Tiered<V> {
 /// A tier with its limits.
 pub(crate) struct Second<K, V> {
     tier: Arc<dyn Tier<K, V>>,
-    limit: Span,
     writing: Arc<AtomicU32>,
     purges: Purges,
 }
 
-/// How long an answer is waited for, and how much is written at a time.
-const LIMIT: Duration = Duration::from_millis(100);
+/// How much is written at a time.
 const WRITES: u32 = 64;
 
 impl<K: Hash + 'static, V: 'static> Second<K, V> {
     pub(crate) fn new(tier: impl Tier<K, V>) -> Self {
-        Self {
-            tier: Arc::new(tier),
-            limit: Span::new(LIMIT),
-            writing: Arc::default(),
-            purges: Purges::default(),
-        }
-    }
-
-    pub(crate) fn set_limit(&self, limit: Duration) {
-        self.limit.set(limit);
+        Self { tier: Arc::new(tier), writing: Arc::default(), purges: Purges::default() }
     }
 
     /// What is kept there and good, and for how much longer.
-    pub(crate) async fn get(&self, key: &K) -> Option<(V, Duration)> {
-        let answer = tokio::time::timeout(self.limit.get(), self.tier.get(key)).await;
+    pub(crate) async fn get(&self, key: &K, limit: Duration) -> Option<(V, Duration)> {
+        let answer = tokio::time::timeout(limit, self.tier.get(key)).await;
         let Tiered { value, asked, fresh_until } = answer.ok()??;
         let left = fresh_until.duration_since(clock::wall()).ok()?;
         // It may have been written after the purge, or never been removed.
         (!left.is_zero() && !self.purges.are_since(key, asked)).then_some((value, left))
     }
 
-    pub(crate) fn put(&self, key: &K, tiered: Tiered<V>) {
+    pub(crate) fn put(&self, key: &K, tiered: Tiered<V>, limit: Duration) {
         if !self.purges.are_since(key, tiered.asked) {
-            self.write(|tier| tier.put(key, tiered));
+            self.write(limit, |tier| tier.put(key, tiered));
         }
     }
 
-    pub(crate) fn remove(&self, key: &K) {
+    pub(crate) fn remove(&self, key: &K, limit: Duration) {
         self.purges.purge(key);
-        self.write(|tier| tier.remove(key));
+        self.write(limit, |tier| tier.remove(key));
     }
 
     /// All that is there is void; what nobody asks for stays until its time is over.
@@ -122,10 +111,10 @@ impl<K: Hash + 'static, V: 'static> Second<K, V> {
     }
 
     /// Writes beside whatever else is done, unless too much is being written.
-    fn write(&self, begin: impl FnOnce(&dyn Tier<K, V>) -> TierFuture<()>) {
+    fn write(&self, limit: Duration, begin: impl FnOnce(&dyn Tier<K, V>) -> TierFuture<()>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(writing) = Writing::begin(&self.writing) else { return };
-        let (write, limit) = (begin(&*self.tier), self.limit.get());
+        let write = begin(&*self.tier);
         drop(runtime.spawn(async move {
             let _ = tokio::time::timeout(limit, write).await;
             drop(writing);
@@ -187,9 +176,6 @@ impl Purges {
 
 impl<K, V> fmt::Debug for Second<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Second")
-            .field("limit", &self.limit)
-            .field("writing", &self.writing)
-            .finish_non_exhaustive()
+        f.debug_struct("Second").field("writing", &self.writing).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use pin_project_lite::pin_project;
@@ -92,12 +91,12 @@ where
                 Some(Landed::Failed) | None => Failure::panicked(),
             };
             // The one that makes the call anew, or joins who does, has no other chance after that.
-            let Some(spare) = spare.take().filter(|_| !failure.is_refusal()) else {
+            let Some(spare) = spare.take().filter(|_| !failure.is_for_all()) else {
                 shared.has_failed();
                 return Poll::Ready(Err(failure.into_error()));
             };
-            let (key, shared) = (wait.seat().key().clone(), Arc::clone(shared));
-            let (wait, _) = shared.board(key, spare, Duration::MAX);
+            let shared = Arc::clone(shared);
+            let wait = shared.board_again(wait.seat(), spare);
             state.set(State::Waiting { wait, spare: None, shared });
         }
     }

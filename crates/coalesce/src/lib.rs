@@ -50,8 +50,8 @@
 //! # Failures
 //!
 //! An error belongs to the one whose request was sent. One of the others makes the call again, with its own request; when that
-//! fails too, it stays at that and the rest are told: with the text of the error, or the [`Rejected`] of the layer that refused. What
-//! a layer refused is told at once, since another call would be refused as well. A panic goes on in the caller that began the call, and is a failure
+//! fails too, it stays at that and the rest are told: with the text of the error, or the [`Rejected`] of the layer that refused. That
+//! the circuit is open is told at once, since another call would be refused as well. A panic goes on in the caller that began the call, and is a failure
 //! for the others.
 //!
 //! A call makes progress while those who wait for it are polled. Whoever has waited for [`longest_wait`](CoalesceLayer::longest_wait)

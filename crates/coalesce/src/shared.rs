@@ -10,7 +10,7 @@ use std::{
 use tower_ballast_core::{
     BoxError, Oneshot,
     clock::Span,
-    flights::{Boarding, Failure, Flights, Wait},
+    flights::{Boarding, Failure, Flights, Seat, Wait},
 };
 use tower_service::Service;
 
@@ -97,7 +97,37 @@ where
         S::Future: Send + 'static,
         R: Send + 'static,
     {
-        match self.flights.board(key) {
+        self.seated(self.flights.board(key), spare, limit)
+    }
+
+    /// Joins the call that all who have waited in vain for that of `seat` make again, or begins it.
+    pub(crate) fn board_again<S, R>(
+        &self,
+        seat: &Seat<K, Shares<V>, Own<V>>,
+        spare: Spare<S, R>,
+    ) -> Waiting<K, V>
+    where
+        S: Service<R, Response = V> + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        R: Send + 'static,
+    {
+        self.seated(self.flights.board_again(seat), spare, Duration::MAX).0
+    }
+
+    fn seated<S, R>(
+        &self,
+        boarding: Boarding<K, Shares<V>, Own<V>>,
+        spare: Spare<S, R>,
+        limit: Duration,
+    ) -> (Waiting<K, V>, Option<Spare<S, R>>)
+    where
+        S: Service<R, Response = V> + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        R: Send + 'static,
+    {
+        match boarding {
             Boarding::First(start) => {
                 self.led.fetch_add(1, Relaxed);
                 let call = Oneshot::new(spare.service, spare.request);

@@ -23,6 +23,7 @@ use self::{
 
 mod failure;
 mod flight;
+mod heir;
 mod sleepers;
 mod table;
 #[cfg(test)]
@@ -74,8 +75,8 @@ pub struct Start<K: Eq + Hash, S, O> {
 /// The call makes progress while those who wait for it are polled, the first of them above all. One that is
 /// kept and not polled for long holds up the others, until another one joins.
 pub struct Seat<K: Eq + Hash, S, O> {
-    // None once it has landed.
-    flight: Option<Arc<Flight<S, O>>>,
+    flight: Arc<Flight<S, O>>,
+    has_landed: bool,
     table: Arc<Table<K, S, O>>,
     key: Hashed<K>,
     number: u64,
@@ -122,8 +123,19 @@ impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
     pub fn board(&self, key: K) -> Boarding<K, S, O> {
         let key = self.table.hashed(key);
         let (flight, number) = self.table.join(&key);
+        self.seated(flight, key, number)
+    }
+
+    /// Joins or begins the next call for the same key. All who have waited for one call in vain share the next one, also
+    /// those who come when that is over.
+    pub fn board_again(&self, seat: &Seat<K, S, O>) -> Boarding<K, S, O> {
+        let (flight, number) = seat.flight.heir.join(|| self.table.join(&seat.key));
+        self.seated(flight, seat.key.clone(), number)
+    }
+
+    fn seated(&self, flight: Arc<Flight<S, O>>, key: Hashed<K>, number: u64) -> Boarding<K, S, O> {
         let table = Arc::clone(&self.table);
-        let seat = Seat { flight: Some(flight), table, key, number };
+        let seat = Seat { flight, has_landed: false, table, key, number };
         if seat.leads() { Boarding::First(Start { seat }) } else { Boarding::Joined(seat) }
     }
 }
@@ -136,15 +148,19 @@ impl<K: Clone + Eq + Hash, S, O> Flights<K, S, O> {
 }
 
 impl<K: Eq + Hash, S, O> Start<K, S, O> {
+    /// What the call is for.
+    #[must_use]
+    pub const fn key(&self) -> &K {
+        self.seat.key()
+    }
+
     /// Begins the call, of whose outcome `share` makes what the others get. It is not polled before one of
     /// its callers is.
     pub fn with<F>(self, work: F, share: fn(&O) -> S) -> Seat<K, S, O>
     where
         F: Future<Output = O> + Send + 'static,
     {
-        if let Some(flight) = &self.seat.flight {
-            flight.depart(Box::pin(work), share);
-        }
+        self.seat.flight.depart(Box::pin(work), share);
         self.seat
     }
 }
@@ -158,9 +174,7 @@ impl<K: Eq + Hash, S, O> Seat<K, S, O> {
 
     /// Lets no one join the call any more: who comes from now on begins another one.
     pub fn close(&self) {
-        if let Some(flight) = &self.flight {
-            self.table.unlist(&self.key, flight);
-        }
+        self.table.unlist(&self.key, &self.flight);
     }
 
     /// What the call is for.
@@ -183,10 +197,10 @@ where
     /// When it is polled after it was ready, or the call that it began panicked.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Some(flight) = &this.flight else { panic!("`Seat` polled after it was ready") };
-        let unlist = || this.table.unlist(&this.key, flight);
-        let landed = std::task::ready!(Flight::poll(flight, this.number, cx.waker(), unlist));
-        this.flight = None;
+        assert!(!this.has_landed, "`Seat` polled after it was ready");
+        let unlist = || this.table.unlist(&this.key, &this.flight);
+        let landed = std::task::ready!(Flight::poll(&this.flight, this.number, cx.waker(), unlist));
+        this.has_landed = true;
         Poll::Ready(landed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     }
 }
@@ -196,8 +210,8 @@ impl<K: Eq + Hash, S, O> Unpin for Seat<K, S, O> {}
 
 impl<K: Eq + Hash, S, O> Drop for Seat<K, S, O> {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            flight.leave(self.number, || self.table.unlist(&self.key, &flight));
+        if !self.has_landed {
+            self.flight.leave(self.number, || self.table.unlist(&self.key, &self.flight));
         }
     }
 }

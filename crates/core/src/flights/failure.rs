@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
-use crate::{BoxError, Rejected};
+use crate::{BoxError, Reason, Rejected};
 
 /// What remains of an error, which is one caller's own, for the others.
 ///
@@ -45,10 +45,15 @@ impl Failure {
         Self(Kind::Panicked)
     }
 
-    /// Whether one of our layers refused the call: then another one would be refused as well.
+    /// Whether another caller's call would fail in the same way: the circuit is open. What is refused for any other reason
+    /// may be so for the sake of one caller: its deadline, its priority, its rate.
     #[must_use]
-    pub const fn is_refusal(&self) -> bool {
-        matches!(self.0, Kind::Rejected(_))
+    pub fn is_for_all(&self) -> bool {
+        let reason = match &self.0 {
+            Kind::Rejected(rejected) => Some(rejected.reason()),
+            Kind::Text(_) | Kind::Panicked => None,
+        };
+        matches!(reason, Some(Reason::CircuitOpen | Reason::CircuitForcedOpen))
     }
 
     /// The error for one of the others.

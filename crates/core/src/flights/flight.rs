@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{Landed, sleepers::Sleepers};
+use super::{Landed, heir::Heir, sleepers::Sleepers};
 use crate::sync::Mutex;
 
 type Work<O> = Pin<Box<dyn Future<Output = O> + Send>>;
@@ -19,6 +19,7 @@ type Share<S, O> = fn(&O) -> S;
 /// A call and its callers. It is also what wakes the one that polls it.
 pub(super) struct Flight<S, O> {
     locked: Mutex<Locked<S, O>>,
+    pub(super) heir: Heir<S, O>,
 }
 
 struct Locked<S, O> {
@@ -32,6 +33,8 @@ struct Locked<S, O> {
     driver: Option<u64>,
     /// The call wants to be polled, and has not been since.
     due: bool,
+    /// Some may come for what it gave when it is over.
+    is_heir: bool,
 }
 
 enum Phase<S, O> {
@@ -49,9 +52,21 @@ impl<S, O> Flight<S, O> {
 
     pub(super) fn new() -> Self {
         let (phase, sleepers, driver) = (Phase::Out, Sleepers::default(), Some(Self::FIRST));
-        let locked =
-            Locked { phase, share: None, callers: 1, next: 1, sleepers, driver, due: false };
-        Self { locked: Mutex::new(locked) }
+        let (share, due, is_heir) = (None, false, false);
+        let locked = Locked { phase, share, callers: 1, next: 1, sleepers, driver, due, is_heir };
+        Self { locked: Mutex::new(locked), heir: Heir::none() }
+    }
+
+    /// One caller more, though the call may be over; none when nobody polls it any more.
+    pub(super) fn join_late(&self) -> Option<u64> {
+        self.with(|locked| {
+            if locked.callers == 0 && !matches!(locked.phase, Phase::Over { .. }) {
+                return None;
+            }
+            locked.callers += 1;
+            locked.next += 1;
+            Some(locked.next - 1)
+        })
     }
 
     /// One caller more, and its number; none when the call is over.
@@ -64,6 +79,11 @@ impl<S, O> Flight<S, O> {
             locked.next += 1;
             Some(locked.next - 1)
         })
+    }
+
+    /// Some may come for what it gave when it is over.
+    pub(super) fn mark_as_heir(&self) {
+        self.with(|locked| locked.is_heir = true);
     }
 
     /// The first caller has made the call.
@@ -190,7 +210,7 @@ where
     /// Ends the call if the one that began it waits for it alone; else gives what makes the share of the others.
     fn end_alone(&self, number: u64) -> Result<Sleepers, Option<Share<S, O>>> {
         self.with(|locked| {
-            if locked.callers > 1 || number != Self::FIRST {
+            if locked.callers > 1 || number != Self::FIRST || locked.is_heir {
                 return Err(locked.share);
             }
             locked.phase = Phase::Over { shared: None, own: None };

@@ -96,6 +96,34 @@ fn who_comes_after_the_end_begins_another_call() {
 }
 
 #[test]
+fn all_who_waited_in_vain_share_the_next_call_also_those_who_come_when_it_is_over() {
+    let (flights, call, next) = (Calls::new(), Call::default(), Call::default());
+    let (first, second, third) =
+        (board(&flights, &call), board(&flights, &call), board(&flights, &call));
+    flights.detach_all();
+    next.finish();
+    let mut led = board_again(&flights, &first, &next);
+    assert_eq!(ready(&mut led), Landed::Led("led"));
+    assert_eq!(ready(&mut board_again(&flights, &second, &next)), Landed::Shared(7));
+    assert_eq!(ready(&mut board_again(&flights, &third, &next)), Landed::Shared(7));
+    assert_eq!(next.begun(), 1);
+}
+
+#[test]
+fn a_next_call_that_all_have_left_is_begun_anew() {
+    let (flights, call, next) = (Calls::new(), Call::default(), Call::default());
+    let (first, second) = (board(&flights, &call), board(&flights, &call));
+    flights.detach_all();
+    let mut led = board_again(&flights, &first, &next);
+    assert!(poll(&mut led).is_pending());
+    drop(led);
+    let again = Call::default();
+    again.finish();
+    assert_eq!(ready(&mut board_again(&flights, &second, &again)), Landed::Led("led"));
+    assert_eq!((next.is_dropped(), again.begun()), (true, 1));
+}
+
+#[test]
 fn nobody_joins_a_detached_call_and_its_callers_are_answered() {
     let (flights, call) = (Calls::new(), Call::default());
     let mut before = board(&flights, &call);
@@ -287,6 +315,13 @@ fn run(present: &mut Vec<(Caller, Arc<Woken>)>) {
 
 fn board(flights: &Calls, call: &Call) -> Caller {
     Box::pin(match flights.board(1) {
+        Boarding::First(start) => start.with(call.work(), |_| 7),
+        Boarding::Joined(seat) => seat,
+    })
+}
+
+fn board_again(flights: &Calls, seat: &Caller, call: &Call) -> Caller {
+    Box::pin(match flights.board_again(seat) {
         Boarding::First(start) => start.with(call.work(), |_| 7),
         Boarding::Joined(seat) => seat,
     })

@@ -87,3 +87,29 @@ fn who_joins_while_the_only_other_one_leaves_is_answered() {
         assert!(flights.is_empty());
     });
 }
+
+#[test]
+fn two_who_waited_in_vain_make_one_more_call() {
+    model(|| {
+        let (flights, call) = (Calls::new(), Arc::new(Call::default()));
+        let (one, other) = (board(&flights, &call), board(&flights, &call));
+        flights.detach_all();
+        let next = Arc::new(Call::default());
+        next.finish();
+        let (others, same) = (flights.clone(), Arc::clone(&next));
+        let waiting = thread::spawn(move || block_on(board_again(&others, &other, &same)));
+        let ours = block_on(board_again(&flights, &one, &next));
+        let theirs = waiting.join().unwrap();
+        let led = [&ours, &theirs].into_iter().filter(|landed| matches!(landed, Landed::Led(())));
+        assert_eq!(led.count(), 1);
+        assert!([ours, theirs].contains(&Landed::Shared(7)));
+        assert!(flights.is_empty());
+    });
+}
+
+fn board_again(flights: &Calls, seat: &Seat<u8, u8, ()>, call: &Arc<Call>) -> Seat<u8, u8, ()> {
+    match flights.board_again(seat) {
+        Boarding::First(start) => start.with(call.work(), |()| 7),
+        Boarding::Joined(seat) => seat,
+    }
+}
