@@ -1,11 +1,14 @@
 //! The quota that is set, and what signals and the time of day make of it.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
-use tower_ballast_core::clock;
+use tower_ballast_core::clock::{self, Nanos};
 
 use crate::{
     Quota,
@@ -13,9 +16,15 @@ use crate::{
 };
 
 const DAY: u64 = 24 * 60 * 60;
+/// The time of day may be set while it goes on, so the schedule is looked at so often at least.
+const LOOK: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(crate) struct Adjusting(Mutex<Parts>);
+pub(crate) struct Adjusting {
+    parts: Mutex<Parts>,
+    /// When the schedule is looked at next; never without one. Spares requests the lock until then.
+    due: AtomicU64,
+}
 
 #[derive(Debug, Clone)]
 struct Parts {
@@ -29,13 +38,19 @@ impl Adjusting {
     pub(crate) fn new(quota: Quota) -> Self {
         let limits = Limits::new();
         let adjustment = Adjustment::new(limits);
-        Self(Mutex::new(Parts { quota, adjustment, limits, schedule: None }))
+        Self::of(Parts { quota, adjustment, limits, schedule: None })
+    }
+
+    /// A schedule is looked at for the first time as soon as somebody comes.
+    fn of(parts: Parts) -> Self {
+        let due = if parts.schedule.is_some() { 0 } else { u64::MAX };
+        Self { parts: Mutex::new(parts), due: AtomicU64::new(due) }
     }
 
     /// The same settings, and nothing adjusted yet.
     pub(crate) fn separate(&self) -> Self {
         let parts = self.parts().clone();
-        Self(Mutex::new(Parts { adjustment: Adjustment::new(parts.limits), ..parts }))
+        Self::of(Parts { adjustment: Adjustment::new(parts.limits), ..parts })
     }
 
     /// The quota that is set.
@@ -59,6 +74,29 @@ impl Adjusting {
 
     pub(crate) fn set_schedule(&self, schedule: Schedule) {
         self.parts().schedule = Some(schedule);
+        self.due.store(0, Relaxed);
+    }
+
+    /// Whether the schedule has to be looked at.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Nanos) -> bool {
+        now.as_nanos() >= self.due.load(Relaxed)
+    }
+
+    /// Applies what the quota comes to by the time of day.
+    #[cold]
+    pub(crate) fn look<T: Default>(&self, now: Nanos, apply: impl FnOnce(Quota) -> T) -> T {
+        let parts = self.parts();
+        // Somebody else may have looked meanwhile.
+        if !self.is_due(now) {
+            return T::default();
+        }
+        let next = parts
+            .schedule
+            .as_ref()
+            .map_or(Nanos::MAX, |schedule| now + schedule.next_change(time_of_day()).min(LOOK));
+        self.due.store(next.as_nanos(), Relaxed);
+        apply(parts.present())
     }
 
     /// Takes in what is seen, says how the multiplier changed, and applies what the quota comes to.
@@ -74,7 +112,7 @@ impl Adjusting {
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,8 +120,11 @@ impl Parts {
     fn present(&self) -> Quota {
         let multiplier = self.adjustment.multiplier();
         let Some(schedule) = &self.schedule else { return self.quota.scaled(multiplier) };
-        let since = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time = Duration::from_secs(since.as_secs() % DAY);
-        self.quota.scaled(multiplier * schedule.multiplier(time))
+        self.quota.scaled(multiplier * schedule.multiplier(time_of_day()))
     }
+}
+
+fn time_of_day() -> Duration {
+    let since = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Duration::new(since.as_secs() % DAY, since.subsec_nanos())
 }

@@ -46,6 +46,7 @@ impl PriorityRateLimitHandle {
     /// How much may pass now, as signals and the time of day have adjusted it.
     #[must_use]
     pub fn present_quota(&self) -> Quota {
+        self.0.follow_schedule(clock::now());
         self.0.door.gate.quota()
     }
 

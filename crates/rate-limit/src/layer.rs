@@ -174,8 +174,8 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
         self
     }
 
-    /// When in the day, by UTC, the rate is raised. Default: never. It is looked at whenever
-    /// [signals](PriorityRateLimitHandle::observe) are told.
+    /// When in the day, by UTC, the rate is raised. Default: never. Whoever comes first after a change of it puts it
+    /// into effect, which is told as an event. If the time of day is set, that is seen within a minute.
     #[must_use]
     pub fn schedule(self, schedule: Schedule) -> Self {
         self.shared.adjusting.set_schedule(schedule);

@@ -75,7 +75,7 @@
 //!
 //! With [`adjust`](PriorityRateLimitLayer::adjust) the rate is lowered while failures, latency, the queue or a load
 //! that you measure are above their limits, and raised again when all are well below; a
-//! [`schedule`](PriorityRateLimitLayer::schedule) raises it at times of the day. What is seen is told to the
+//! [`schedule`](PriorityRateLimitLayer::schedule) raises it at times of the day, by itself. What is seen is told to the
 //! [handle](PriorityRateLimitHandle::observe), once a second for instance, by whoever knows it.
 //!
 //! # When to come back

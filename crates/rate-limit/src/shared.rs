@@ -118,8 +118,18 @@ impl Shared {
         self.tell_waiting(changed);
     }
 
+    /// Follows the time of day, if there is a schedule and it is time to look at it.
+    #[inline]
+    pub(crate) fn follow_schedule(&self, now: Nanos) {
+        if self.adjusting.is_due(now) && self.adjusting.look(now, |present| self.apply(present)) {
+            self.tell_waiting(true);
+            self.tell_settings("schedule");
+        }
+    }
+
     /// Takes in what is seen of the service, and what that makes of the quota.
     pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
+        self.follow_schedule(clock::now());
         let waiting = self.door.with_ranks(Ranks::len);
         let signals = Signals { queue: signals.queue.max(waiting), ..signals };
         let (change, changed) = self.adjusting.observe(signals, lag, |present| self.apply(present));
@@ -158,6 +168,7 @@ impl Shared {
     /// Takes what a request asks for, of all limits or of none.
     #[inline]
     pub(crate) fn take(&self, claim: &Claim) -> Result<(), Refused> {
+        self.follow_schedule(claim.taken);
         self.levels.take(&claim.keys, claim.taken, claim.cost).map_err(Refused::Key)?;
         self.door.try_pass(claim.taken, claim.cost).map_err(|later| match later {
             Some(later) => Refused::Gate(later),

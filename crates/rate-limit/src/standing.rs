@@ -151,6 +151,7 @@ impl Standing {
             if now > self.last_start {
                 return Poll::Ready(Err(self.over(now, None)));
             }
+            self.shared.follow_schedule(now);
             let next = match self.shared.door.look(&mut self.place, now, cx.waker()) {
                 Look::Passed => {
                     let waited = clock::nanos_in(now.since(self.since));

@@ -4,19 +4,19 @@ use std::{
     sync::{Arc, Barrier, Mutex},
     task::{Context, Poll, Waker},
     thread,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
-    BoxError, Deadline, Enforcement, Facts, Key, Priority, Random, Ratio, Reason, Rejected,
-    RetryAfter, Standing, Standings, clock, count, facts,
+    BoxError, Deadline, Enforcement, Facts, Key, Multiplier, Priority, Random, Ratio, Reason,
+    Rejected, RetryAfter, Standing, Standings, clock, count, facts,
     ranks::{Floors, Ranks},
 };
 use tower_ballast_test::{Readiness, Scripted};
 
 use super::{
-    adjust::{Cause, Limits, Signals},
+    adjust::{Cause, Limits, Schedule, Signals, Span},
     *,
 };
 
@@ -923,6 +923,30 @@ async fn a_greedy_client_of_the_highest_class_puts_nobody_out() {
     calls.extend((0..20).map(|_| call(&service, 0)));
     let waiting = calls.iter_mut().filter_map(|call| poll(call).is_pending().then_some(())).count();
     assert_eq!(waiting, 5 + 5, "half of its class, and all of the lowest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_is_followed_by_itself_and_told() {
+    let since = clock::wall().duration_since(UNIX_EPOCH).unwrap();
+    let hour = |number: u32| Duration::from_secs(since.as_secs() % 86_400) + SECOND * 3600 * number;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .queue(10)
+        .schedule(Schedule::new([Span::new(hour(1), hour(2), Multiplier::TWO)]))
+        .on_event(move |event| log.lock().unwrap().push(event.reason));
+    let service = layer.layer(Scripted::echo());
+    let shared = layer.layer(()).shared;
+    let present = || shared.door.gate.quota().count();
+    for (pause, expected) in [(60, 1), (3600, 2), (1200, 2), (3600, 1), (86_400, 1)] {
+        tokio::time::advance(SECOND * pause).await;
+        service.clone().oneshot(0).await.unwrap();
+        assert_eq!(present(), expected, "after {pause} s more");
+    }
+    assert_eq!(*told.lock().unwrap(), ["schedule", "schedule"], "a day later it is as it was");
+
+    let separate = layer.separate();
+    assert_eq!(separate.handle().present_quota().count(), present());
 }
 
 fn recording(

@@ -66,6 +66,16 @@ impl Schedule {
             self.spans.iter().filter(|span| span.covers(time)).map(|span| span.raise.get());
         raises.fold(1.0, f64::max)
     }
+
+    /// How long after a time of day a span begins or ends next; at most a day.
+    pub(crate) fn next_change(&self, time: Duration) -> Duration {
+        let time = of_day(time);
+        let until = |edge: Duration| match edge.checked_sub(time) {
+            Some(rest) if !rest.is_zero() => rest,
+            _ => DAY.saturating_sub(time.saturating_sub(edge)),
+        };
+        self.spans.iter().flat_map(|span| [until(span.from), until(span.to)]).min().unwrap_or(DAY)
+    }
 }
 
 fn of_day(time: Duration) -> Duration {

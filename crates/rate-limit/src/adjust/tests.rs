@@ -142,3 +142,16 @@ proptest! {
         prop_assert!(is(schedule.multiplier(Duration::from_secs(time)), f64::from(expected)));
     }
 }
+
+#[test]
+fn the_next_change_of_a_schedule_is_the_next_end_of_a_span() {
+    let hour = |hour: u64| Duration::from_secs(hour * 60 * 60);
+    let night = Span::new(hour(22), hour(6), Multiplier::TWO);
+    let schedule = Schedule::new([night, Span::new(hour(12), hour(13), Multiplier::TWO)]);
+    for (time, next) in [(0, 6), (6, 12), (12, 13), (13, 22), (23, 30), (22, 30), (24, 30)] {
+        assert_eq!(schedule.next_change(hour(time)), hour(next - time), "at {time}");
+    }
+    assert_eq!(Schedule::default().next_change(hour(3)), hour(24));
+    let whole_day = Schedule::new([Span::new(hour(3), hour(3), Multiplier::TWO)]);
+    assert_eq!(whole_day.next_change(hour(3)), hour(24));
+}
