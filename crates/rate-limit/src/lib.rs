@@ -128,7 +128,7 @@ mod layer;
 mod levels;
 #[cfg(ballast_loom)]
 #[doc(hidden)]
-pub mod models;
+pub mod model;
 mod modes;
 mod promises;
 mod quota;

@@ -6,14 +6,23 @@
 
 #![cfg(ballast_loom)]
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    task::{Wake, Waker},
+    time::Duration,
+};
 
-use loom::{model, thread};
+use loom::{
+    model,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+};
 use tower_ballast_core::{clock::Nanos, count};
 use tower_ballast_rate_limit::{
     Quota,
     gate::{Algorithm, Gate},
-    models,
+    model::Full,
 };
 
 const NOW: Nanos = Nanos::from_nanos(1_000_000_000_000);
@@ -106,17 +115,67 @@ fn two_that_drain_at_one_time_leave_no_debt() {
     });
 }
 
+/// A newcomer looks once while something happens that lets it pass: it sees that, or it is woken.
+fn nobody_sleeps_through(what: fn(&Full)) {
+    model(move || {
+        let (door, flag) = (Arc::new(Full::new(NOW)), Arc::<Flag>::default());
+        let happens = {
+            let door = Arc::clone(&door);
+            thread::spawn(move || what(&door))
+        };
+        let mut place = door.join();
+        let opens = door.look(&mut place, &Waker::from(Arc::clone(&flag)));
+        happens.join().unwrap();
+        let is_soon = opens <= NOW + Duration::from_nanos(1);
+        assert!(is_soon || flag.is_up(), "it sleeps, and may pass");
+    });
+}
+
 #[test]
 fn nobody_sleeps_through_what_is_given_back() {
-    models::nobody_sleeps_through_what_is_given_back();
+    nobody_sleeps_through(Full::give_back);
 }
 
 #[test]
 fn nobody_sleeps_through_a_change_of_the_quota() {
-    models::nobody_sleeps_through_a_change_of_the_quota();
+    nobody_sleeps_through(Full::raise);
 }
 
 #[test]
 fn who_leaves_wakes_its_successor() {
-    models::who_leaves_wakes_its_successor();
+    model(|| {
+        let (door, flag) = (Arc::new(Full::new(NOW)), Arc::<Flag>::default());
+        let first = door.join().unwrap();
+        let leaves = {
+            let door = Arc::clone(&door);
+            thread::spawn(move || door.quit(first))
+        };
+        let mut second = door.join();
+        let opens = door.look(&mut second, &Waker::from(Arc::clone(&flag)));
+        leaves.join().unwrap();
+        assert!(opens < Nanos::MAX || flag.is_up(), "nobody sets a timer");
+        assert!(door.is_busy());
+        door.quit(second.unwrap());
+        assert!(!door.is_busy());
+    });
+}
+
+struct Flag(AtomicBool);
+
+impl Flag {
+    fn is_up(&self) -> bool {
+        self.0.load(SeqCst)
+    }
+}
+
+impl Default for Flag {
+    fn default() -> Self {
+        Self(AtomicBool::new(false))
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
 }
