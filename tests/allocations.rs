@@ -25,6 +25,7 @@ use tower_ballast::{
     http::RespondLayer,
     http_client, http_server,
     prelude::*,
+    rate_limit::KeyLimit,
 };
 use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
 
@@ -222,6 +223,78 @@ fn a_rate_limit_allocates_nothing_and_its_refusal_one_box() {
     ] {
         assert_one_small_box(refused);
     }
+}
+
+#[test]
+fn a_limit_by_key_allocates_nothing_for_a_key_that_owes_and_its_refusal_one_box() {
+    let ample = Quota::per_second(count::<1_000_000>());
+    let key = |(): &()| Some(Key::of("any"));
+    let limited =
+        |quota| PriorityRateLimitLayer::new(ample).per_key(KeyLimit::new(1000, quota), key);
+    assert_eq!(happy(&limited(ample)), 0);
+    assert_eq!(happy(&limited(ample).queue(10)), 0);
+    let other = KeyLimit::new(1000, Quota::CLOSED).exception(Key::of("any"), ample);
+    assert_eq!(happy(&PriorityRateLimitLayer::new(ample).per_key(other, key)), 0);
+    for refused in [
+        of_a_call(&mut limited(Quota::CLOSED).layer(Inner(())), || ()),
+        of_a_call(&mut limited(Quota::per_hour(count::<1>())).queue(10).layer(Inner(())), || ()),
+    ] {
+        assert_one_small_box(refused);
+    }
+}
+
+#[test]
+fn the_refusal_of_a_client_allocates_one_box_and_seldom_a_larger_table_of_promises() {
+    let known = facts().key_from(|client: &u32| Some(Key::of(client)));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>())).facts(known);
+    on_paused_time(async {
+        let mut service = layer.layer(Inner(()));
+        while poll_to_end(&mut service, 0).is_ok() {}
+        // Each is a client of its own, up to more than are remembered.
+        let refused = (1..=5000).map(|client| of_one(&mut service, client).count_total);
+        let (boxes, larger): (Vec<u64>, Vec<u64>) = refused.partition(|count| *count == 1);
+        assert!(larger.iter().all(|count| *count == 2), "{larger:?}");
+        // Twice as large each time, up to 4096.
+        assert!(larger.len() <= 12, "{} of {}", larger.len(), boxes.len());
+        assert_one_small_box(of_one(&mut service, 4000));
+    });
+}
+
+#[test]
+fn who_waits_takes_a_place_that_is_given_back_and_a_hundred_thousand_cancels_leave_nothing() {
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1>()))
+        .facts(facts().priority_from(|n: &u32| Some(Priority::ALL[(*n % 4) as usize])))
+        .queue(1000)
+        .longest_wait(Duration::MAX);
+    on_paused_time(async {
+        let (mut service, cx) = (layer.layer(Inner(())), &mut Context::from_waker(Waker::noop()));
+        poll_to_end(&mut service, 0).unwrap();
+        let mut wait = |number| {
+            assert!(service.poll_ready(cx).is_ready());
+            let mut call = Box::pin(service.call(number));
+            assert!(call.as_mut().poll(cx).is_pending());
+            call
+        };
+        let first = wait(0);
+        // Its box, and the places of a request and of its client when others wait already.
+        let info = measure(|| drop(wait(0)));
+        assert!(info.count_total <= 4, "{} allocations", info.count_total);
+        drop(first);
+        let left = measure(|| {
+            for round in 0..1000 {
+                let calls: Vec<_> = (0..100).map(&mut wait).collect();
+                // From the middle, the end and the beginning.
+                let (even, odd): (Vec<_>, Vec<_>) = calls
+                    .into_iter()
+                    .enumerate()
+                    .partition(|(number, _)| (number + round) % 2 == 0);
+                drop(odd);
+                drop(even);
+            }
+        });
+        assert_eq!((left.count_current, left.bytes_current), (0, 0));
+        assert_eq!(layer.handle().waiting(), 0);
+    });
 }
 
 #[test]

@@ -87,6 +87,56 @@ laws! {
 }
 
 laws! {
+    mod token_bucket;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::TokenBucket, THOUSAND),
+    readiness: pass_through,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(3600),
+}
+
+laws! {
+    mod token_bucket_with_a_queue;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::TokenBucket, AMPLE).queue(1000),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+laws! {
+    mod sliding_counter;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::SlidingCounter, THOUSAND),
+    readiness: pass_through,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(2 * 3600),
+}
+
+laws! {
+    mod sliding_counter_with_a_queue;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::SlidingCounter, AMPLE).queue(1000),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+// Never two in one moment, and in most laws time stands still: so they refuse nobody here.
+laws! {
+    mod pacing_in_shadow;
+    layer: || PriorityRateLimitLayer::with_algorithm(Algorithm::Pacing, THOUSAND)
+        .enforcement(Enforcement::Shadow),
+    readiness: pass_through,
+}
+
+laws! {
+    mod warming_up_in_shadow;
+    layer: || {
+        let warm_up = Algorithm::WarmUp(Duration::from_secs(60));
+        PriorityRateLimitLayer::with_algorithm(warm_up, THOUSAND)
+            .queue(1)
+            .enforcement(Enforcement::Shadow)
+    },
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+laws! {
     mod off;
     layer: || PriorityRateLimitLayer::new(Quota::CLOSED).enforcement(Enforcement::Off),
     readiness: pass_through,
