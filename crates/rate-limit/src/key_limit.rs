@@ -43,6 +43,33 @@ use crate::{Quota, exceptions::Exceptions};
 ///     .per_key(plans, |query: &Query| Some(Key::of(query.plan)));
 /// # let _ = layer;
 /// ```
+///
+/// # Tiers
+///
+/// A request without a key is not held to a limit, so what is known of the request can choose between limits: one for each
+/// tier, up to four, each with a capacity of its own. `RateLimit` fields tell of the first of them only.
+///
+/// ```
+/// use tower_ballast_core::{Key, count};
+/// use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
+///
+/// struct Query {
+///     tenant: u32,
+///     pays: bool,
+/// }
+///
+/// let key = |query: &Query| Some(Key::of(&query.tenant));
+/// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+///     .per_key(
+///         KeyLimit::new(100_000, Quota::per_second(count::<5>())).name("free"),
+///         move |query: &Query| key(query).filter(|_| !query.pays),
+///     )
+///     .per_key(
+///         KeyLimit::new(10_000, Quota::per_second(count::<50>())).name("paid"),
+///         move |query: &Query| key(query).filter(|_| query.pays),
+///     );
+/// # let _ = layer;
+/// ```
 #[derive(Debug)]
 pub struct KeyLimit {
     pub(crate) name: Name,

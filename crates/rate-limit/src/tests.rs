@@ -377,6 +377,23 @@ fn limits_by_key_that_are_added_at_one_time_all_find_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_request_chooses_its_tier() {
+    let hour = |count: NonZeroU32| KeyLimit::new(10, Quota::per_hour(count).burst(count));
+    let of_tier = |pays: bool| move |&n: &u32| (pays == (n >= 10)).then(|| Key::of(&(n % 10)));
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .per_key(hour(count::<2>()), of_tier(false))
+        .per_key(hour(count::<5>()), of_tier(true));
+    let service = layer.layer(Scripted::echo());
+    for (number, most) in [(1, 2), (2, 2), (13, 5), (11, 5)] {
+        let mut passed = 0;
+        while service.clone().oneshot(number).await.is_ok() {
+            passed += 1;
+        }
+        assert_eq!(passed, most, "of client {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_full_common_limit_refuses_is_given_back_to_the_key() {
     let second = Quota::per_second(count::<2>());
     for queue in [0, 5] {
