@@ -102,6 +102,8 @@ impl Default for ControlledDelay {
 #[derive(Debug, Default)]
 pub(crate) struct Delays {
     control: Option<ControlledDelay>,
+    /// Of which classes the newest goes first in any case.
+    newest_first: [bool; 4],
     queues: [Queue; 4],
 }
 
@@ -117,14 +119,23 @@ impl Delays {
         self.control
     }
 
+    pub(crate) const fn newest_first(&self) -> [bool; 4] {
+        self.newest_first
+    }
+
+    /// Whether the newest goes first, also while the queue does not stand.
+    pub(crate) fn set_newest_first(&mut self, class: Priority, always: bool, ranks: &mut Ranks) {
+        self.newest_first[class.index()] = always;
+        let stands = self.queues[class.index()].stands;
+        let for_now = stands && self.control.is_some_and(|control| control.newest_first);
+        ranks.set_newest_first(class, always || for_now);
+    }
+
     /// Changes the control; what was seen is forgotten.
     pub(crate) fn set_control(&mut self, control: Option<ControlledDelay>, ranks: &mut Ranks) {
-        let newest_first = self.control.is_some_and(|control| control.newest_first);
-        for class in Priority::ALL {
-            let queue = mem::take(&mut self.queues[class.index()]);
-            if queue.stands && newest_first {
-                ranks.set_newest_first(class, false);
-            }
+        self.queues = Default::default();
+        for (class, newest_first) in Priority::ALL.into_iter().zip(self.newest_first) {
+            ranks.set_newest_first(class, newest_first);
         }
         self.control = control;
     }
@@ -147,7 +158,7 @@ impl Delays {
         queue.above_since = is_late(ranks).then(|| queue.above_since.unwrap_or(now));
         let stands = queue.above_since.is_some_and(|since| now.since(since) >= control.interval);
         if mem::replace(&mut queue.stands, stands) != stands && control.newest_first {
-            ranks.set_newest_first(class, stands);
+            ranks.set_newest_first(class, stands || self.newest_first[class.index()]);
         }
         if !stands {
             return None;

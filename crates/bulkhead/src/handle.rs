@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Event};
+use tower_ballast_core::{Enforcement, Event, Priority, ranks::Floors};
 
 use crate::{controlled_delay::ControlledDelay, shared::Shared, statistics::Statistics};
 
@@ -96,6 +96,18 @@ impl BulkheadHandle {
     pub fn set_controlled_delay(&self, control: Option<ControlledDelay>) {
         self.0.set(|shared| shared.control_delay(control));
         self.0.tell_settings("controlled_delay");
+    }
+
+    /// Changes whether of one client's requests in a class the newest is served first.
+    pub fn set_newest_first(&self, class: Priority, newest_first: bool) {
+        self.0.set(|shared| shared.set_newest_first(class, newest_first));
+        self.0.tell_settings("newest_first");
+    }
+
+    /// What the lower classes get in any case.
+    pub fn set_floors(&self, floors: Floors) {
+        self.0.set(|shared| shared.set_floors(floors));
+        self.0.tell_settings("floors");
     }
 
     /// How long the inner service may be not ready before callers of a layer with a queue are

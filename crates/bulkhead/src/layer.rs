@@ -1,6 +1,8 @@
 use std::{marker::PhantomData, sync::Arc, time::Duration};
 
-use tower_ballast_core::{Enforcement, Event, Name, Observer, Priority, UntilResponse};
+use tower_ballast_core::{
+    Enforcement, Event, Name, Observer, Priority, UntilResponse, ranks::Floors,
+};
 use tower_layer::Layer;
 
 use crate::{
@@ -62,7 +64,15 @@ impl<F, M, H, P> BulkheadLayer<F, M, H, P> {
         BulkheadLayer { shared, facts, hold, parts, mode: PhantomData }
     }
 
-    /// What may be known of a request: the deadline at which its wait ends. Default: nothing.
+    /// What may be known of a request. Default: nothing.
+    ///
+    /// | known | used for |
+    /// |---|---|
+    /// | priority | who goes first, and who gives up its place in a full queue; without it `Medium` |
+    /// | key | turns between the clients of a class, and the places that one may take; without it all are one client, which may take all |
+    /// | deadline | the end of a wait, and of the patience with a service that is not ready |
+    ///
+    /// Without a [queue](Self::queue) nobody waits, and nothing is asked.
     #[must_use]
     pub fn facts<G>(self, facts: G) -> BulkheadLayer<G, M, H, P> {
         let Self { shared, hold, parts, .. } = self;
@@ -164,6 +174,22 @@ impl<F, H, P> BulkheadLayer<F, Queue, H, P> {
     #[must_use]
     pub fn newest_first(self, class: Priority, newest_first: bool) -> Self {
         self.shared.set(|shared| shared.set_newest_first(class, newest_first));
+        self
+    }
+
+    /// What the lower classes get in any case. Default: see [`Floors`].
+    ///
+    /// ```
+    /// use tower_ballast_bulkhead::BulkheadLayer;
+    /// use tower_ballast_core::{Ratio, ranks::Floors};
+    ///
+    /// let floors = Floors::none().medium(Ratio::percent::<20>()); // low and batch may starve
+    /// let layer = BulkheadLayer::new(20).queue(200).floors(floors);
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn floors(self, floors: Floors) -> Self {
+        self.shared.set(|shared| shared.set_floors(floors));
         self
     }
 

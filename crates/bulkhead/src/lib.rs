@@ -60,7 +60,7 @@
 //!
 //! All are equal until the [`facts`](BulkheadLayer::facts) know more. Of what they know, the
 //! [`Priority`](tower_ballast_core::Priority) decides first, but each lower class gets a small share of
-//! the turns in any case, its [floor](tower_ballast_core::ranks::Floors), so that nobody starves. Within a
+//! the turns in any case, its [floor](BulkheadLayer::floors), so that nobody starves. Within a
 //! class the clients take turns, told apart by their [`Key`](tower_ballast_core::Key), so that one with a
 //! thousand requests in the queue gets no more than one with a few. In a full queue the newest request of
 //! the lowest class gives up its place to one of a higher class, and is refused as
@@ -102,6 +102,7 @@
 //! | queue | none |
 //! | longest wait | 1 second |
 //! | controlled delay | none; 5 ms in 100 ms |
+//! | floors | 10 %, 4 %, 1 % |
 //! | order within a class and client | oldest first |
 //! | not ready for | any time |
 //! | enforcement | on |

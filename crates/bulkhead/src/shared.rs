@@ -15,6 +15,7 @@ use tower_ballast_core::{
     BoxError, EnforcementCell, Event, EventKind, Name, Priority, Random, Ratio, Reason, Reporter,
     clock::{self, Nanos, Span},
     gate::Gate,
+    ranks::Floors,
 };
 
 use crate::{
@@ -73,7 +74,11 @@ impl Shared {
         separate.set_not_ready_for(self.not_ready_for());
         separate.enforcement.set(self.enforcement.get());
         separate.control_delay(self.delays().control());
-        self.gate.with_ranks(|own| separate.gate.with_ranks(|ranks| ranks.rank_as(own)));
+        let newest_first = self.delays().newest_first();
+        for (class, newest_first) in Priority::ALL.into_iter().zip(newest_first) {
+            separate.set_newest_first(class, newest_first);
+        }
+        separate.set_floors(self.gate.with_ranks(|ranks| ranks.floors()));
         if let Some(division) = self.division() {
             separate.divide(division.shares());
         }
@@ -90,7 +95,11 @@ impl Shared {
     }
 
     pub(crate) fn set_newest_first(&self, class: Priority, newest_first: bool) {
-        self.gate.with_ranks(|ranks| ranks.set_newest_first(class, newest_first));
+        self.gate.with_ranks(|ranks| self.delays().set_newest_first(class, newest_first, ranks));
+    }
+
+    pub(crate) fn set_floors(&self, floors: Floors) {
+        self.gate.with_ranks(|ranks| ranks.set_floors(floors));
     }
 
     pub(crate) fn part_of(&self, limit: u32, part: Part) -> Self {

@@ -8,7 +8,8 @@ use std::{
 
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ballast_core::{
-    BoxError, Deadline, Enforcement, Priority, Random, Ratio, Reason, Rejected, clock, facts,
+    BoxError, Deadline, Enforcement, Facts, Priority, Random, Ratio, Reason, Rejected, clock,
+    facts, ranks::Floors,
 };
 use tower_ballast_test::{Readiness, Scripted};
 
@@ -113,6 +114,43 @@ fn the_newest_goes_first_where_it_is_asked_for_also_in_a_separate_layer() {
         });
         assert_eq!(*order.lock().unwrap(), [2, 1, 0]);
     }
+}
+
+/// Of ten turns of callers of the highest class and of batch in equal numbers, how many go to batch.
+fn turns_of_batch(layer: &BulkheadLayer<impl Facts<u32> + Clone + 'static, Queue>) -> usize {
+    let (handle, order) = (layer.handle(), Arc::new(Mutex::new(Vec::new())));
+    let log = Arc::clone(&order);
+    let service = layer.layer(service_fn(move |number: u32| {
+        log.lock().unwrap().push(number);
+        std::future::ready(Ok::<_, BoxError>(number))
+    }));
+    paused(async {
+        let running = start(hanging(layer));
+        let mut calls: Vec<Response> =
+            (0..20).map(|n| Box::pin(service.clone().oneshot(n)) as Response).collect();
+        assert!(calls.iter_mut().all(|call| poll(call).is_pending()));
+        drop(running);
+        while handle.waiting() > 0 {
+            calls.retain_mut(|call| poll(call).is_pending());
+        }
+    });
+    let order = order.lock().unwrap();
+    order[..10].iter().filter(|number| *number % 2 == 1).count()
+}
+
+#[test]
+fn a_lower_class_gets_the_floor_that_is_set() {
+    let known = facts().priority_from(|number: &u32| {
+        Some(if number % 2 == 1 { Priority::Batch } else { Priority::High })
+    });
+    let layer = BulkheadLayer::new(1).queue(50).facts(known);
+    assert_eq!(turns_of_batch(&layer), 0, "one in a hundred");
+    let layer = layer.separate().floors(Floors::none().batch(Ratio::percent::<50>()));
+    let fork = layer.clone().fork();
+    assert!(turns_of_batch(&layer) >= 4);
+    assert!(turns_of_batch(&fork) >= 4);
+    fork.handle().set_floors(Floors::none());
+    assert_eq!(turns_of_batch(&fork), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,6 +123,28 @@ fn what_it_turned_round_it_turns_back_when_it_is_taken_away() {
     assert!(ranks.is_next(&places[4]), "four were too late");
 }
 
+#[test]
+fn what_was_turned_round_for_good_stays_so_when_the_queue_drains_and_when_it_is_taken_away() {
+    let (mut ranks, mut delays) = (Ranks::new(), Delays::default());
+    delays.set_newest_first(Priority::Medium, true, &mut ranks);
+    delays.set_control(Some(ControlledDelay::new().newest_first()), &mut ranks);
+    let mut places: Vec<_> = (0..9).map(|_| ranks.join(Rank::default(), Nanos::ZERO)).collect();
+    let mut tend = |ranks: &mut Ranks, millis| {
+        let now = Nanos::ZERO + Duration::from_millis(millis);
+        delays.tend(Priority::Medium, now, ranks, &mut Vec::new())
+    };
+    assert_eq!(tend(&mut ranks, 10), None);
+    assert!(tend(&mut ranks, 120).is_some(), "it stands");
+    while places.len() > 1 {
+        ranks.leave(places.remove(0));
+    }
+    assert_eq!(tend(&mut ranks, 130), None, "it has drained");
+    let newest = ranks.join(Rank::default(), Nanos::ZERO);
+    assert!(ranks.is_next(&newest));
+    delays.set_control(None, &mut ranks);
+    assert!(ranks.is_next(&newest));
+}
+
 type Call = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// What became of callers that came at these moments, in milliseconds: how long each was served
