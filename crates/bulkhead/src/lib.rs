@@ -62,10 +62,12 @@
 //! [`Priority`](tower_ballast_core::Priority) decides first, but each lower class gets a small share of
 //! the turns in any case, its [floor](BulkheadLayer::floors), so that nobody starves. Within a
 //! class the clients take turns, told apart by their [`Key`](tower_ballast_core::Key), so that one with a
-//! thousand requests in the queue gets no more than one with a few. In a full queue the newest request of
-//! the lowest class gives up its place to one of a higher class, and is refused as
-//! [`QueueFull`](Reason::QueueFull). A client may take as many places as are free or held by lower classes, so
-//! a greedy one has half of them at the most.
+//! thousand requests in the queue gets no more than one with a few.
+//!
+//! A class has its floor of the places too, if that is half a place or more; the rest is for the highest. In a full queue the newest
+//! request of the lowest class that has more than its floor gives up its place to one of a higher class, or
+//! of one that has less, and is refused as [`QueueFull`](Reason::QueueFull). A client may take as many places as are
+//! free or can be had so: a greedy one has half of them at the most.
 //!
 //! ```
 //! use tower_ballast_bulkhead::BulkheadLayer;

@@ -246,25 +246,6 @@ impl Ranks {
         self.evict(self.classes[class.index()].newest())
     }
 
-    /// Whether a newcomer may join where `most` in all may wait. If all places are taken, the newest of the lowest class
-    /// gives up its own to one of a higher class, and its waker is put into `evicted`, to be woken.
-    ///
-    /// As in [`has_room`](Self::has_room), a client may take as many places as are free, where those of
-    /// lower classes are as good as free: it puts out half of them at the most.
-    pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
-        let beside = Priority::ALL.into_iter().filter(|class| *class >= rank.class);
-        let taken: u32 = beside.map(|class| self.len_of(class)).sum();
-        if self.own(rank) >= most.saturating_sub(taken) {
-            return false;
-        }
-        if self.len() >= most {
-            let mut from_below = Priority::ALL.into_iter().rev();
-            let lowest = from_below.find(|lower| self.len_of(*lower) > 0);
-            *evicted = lowest.and_then(|lowest| self.evict_newest(lowest));
-        }
-        true
-    }
-
     /// The waker of the next one, when there may be room for it.
     #[must_use = "the next caller has to be woken"]
     pub fn next_waker(&mut self) -> Option<Waker> {

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{Ranks, slab::NONE};
+use super::{Rank, Ranks, slab::NONE};
 use crate::{Priority, clock::Nanos};
 
 impl Ranks {
@@ -35,6 +35,55 @@ impl Ranks {
     #[must_use = "who was put out has to be woken"]
     pub fn evict_oldest(&mut self, class: Priority) -> Option<Waker> {
         self.evict(self.classes[class.index()].oldest())
+    }
+
+    /// Whether a newcomer may join where `most` in all may wait. In a full queue somebody gives up a place for it, if it
+    /// has a right to one, and the waker is put into `evicted`, to be woken.
+    ///
+    /// Of the places each class has its [floor](super::Floors) as of the turns, rounded, if it wants it; without a place it would
+    /// never come to its turn. What is beyond that is lent: to a higher class, and to the class itself.
+    /// Who gives up a place is the newest of the lowest class that has more than its floor.
+    ///
+    /// As in [`has_room`](Self::has_room), a client may take as many places as are free, where those that its class
+    /// can get from others are as good as free: it has half of them at the most.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Priority, clock::Nanos, ranks::{Rank, Ranks}};
+    ///
+    /// let (mut ranks, mut evicted) = (Ranks::new(), None);
+    /// let any = |class| Rank { class, ..Rank::default() };
+    /// let mut places: Vec<_> =
+    ///     (0..100).map(|_| ranks.join(any(Priority::Medium), Nanos::ZERO)).collect();
+    /// assert!(!ranks.make_room(&any(Priority::Medium), 100, &mut evicted));
+    /// assert!(ranks.make_room(&any(Priority::High), 100, &mut evicted), "it goes first");
+    /// assert_eq!(ranks.len(), 99);
+    /// places.push(ranks.join(any(Priority::High), Nanos::ZERO));
+    /// assert!(ranks.make_room(&any(Priority::Batch), 100, &mut evicted), "its floor is one place");
+    /// # for place in places { ranks.leave(place); }
+    /// ```
+    pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
+        let class = rank.class;
+        let taken: u32 = Priority::ALL
+            .into_iter()
+            .map(|other| (other, self.len_of(other)))
+            .map(|(other, len)| if other < class { len.min(self.floor(other, most)) } else { len })
+            .sum();
+        let own_floor = self.floor(class, most).saturating_sub(self.len_of(class));
+        if self.own(rank) >= most.saturating_sub(taken).max(own_floor) {
+            return false;
+        }
+        if self.len() >= most {
+            let has_more = |other: &Priority| self.len_of(*other) > self.floor(*other, most);
+            let lowest = Priority::ALL.into_iter().rev().find(has_more);
+            *evicted = lowest.and_then(|lowest| self.evict_newest(lowest));
+        }
+        true
+    }
+
+    /// How many places a class has whenever it wants them.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a u32")]
+    fn floor(&self, class: Priority, most: u32) -> u32 {
+        (self.floors().of(class).get() * f64::from(most)).round() as u32
     }
 
     pub(super) fn evict(&mut self, number: u32) -> Option<Waker> {

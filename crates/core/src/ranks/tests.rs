@@ -258,6 +258,49 @@ fn a_higher_class_takes_the_place_of_the_newest_of_the_lowest() {
 }
 
 #[test]
+fn each_class_has_its_floor_of_the_places_and_the_rest_is_for_the_highest() {
+    const MOST: u32 = 100;
+    let floors = [0, 10, 4, 1];
+    let random = Random::seeded(7);
+    let (mut ranks, mut places) = (Ranks::new(), Vec::<(Priority, Place)>::new());
+    let lens = |ranks: &Ranks| Priority::ALL.map(|class| ranks.len_of(class));
+    let mut full = 0;
+    for step in 0..20_000 {
+        if random.below(8) == 0 && !places.is_empty() {
+            let leaver = random.below(places.len() as u64);
+            ranks.leave(places.swap_remove(usize::try_from(leaver).unwrap()).1);
+            continue;
+        }
+        // Now the high ones flood it, now those of a batch.
+        let lean = random.below(4).min(random.below(4));
+        let number = usize::try_from(if step / 1000 % 2 == 0 { lean } else { 3 - lean }).unwrap();
+        let (class, before) = (Priority::ALL[number], lens(&ranks));
+        let mut evicted = None;
+        let joins = ranks.make_room(&Rank { class, ..Rank::default() }, MOST, &mut evicted);
+        let after = lens(&ranks);
+        let is_full = before.iter().sum::<u32>() == MOST;
+        full += u32::from(is_full);
+        let has_right = before[number] < floors[number]
+            || (number + 1..4).any(|lower| before[lower] > floors[lower]);
+        assert_eq!(joins, !is_full || has_right, "{class:?}, {before:?}");
+        let loser = (0..4).find(|other| after[*other] < before[*other]);
+        let lowest = (0..4).rev().find(|other| before[*other] > floors[*other]);
+        assert_eq!(loser, lowest.filter(|_| is_full && joins), "{class:?}, {before:?}");
+        if joins {
+            places.push((class, ranks.join(Rank { class, ..Rank::default() }, NOW)));
+        }
+        let (out, inside) = places.into_iter().partition(|(_, place)| ranks.is_evicted(place));
+        places = inside;
+        let out: Vec<_> = out;
+        for (_, place) in out {
+            ranks.leave(place);
+        }
+        assert!(ranks.len() <= MOST);
+    }
+    assert!(full > 10_000, "{full}");
+}
+
+#[test]
 fn nobody_is_put_out_while_a_place_is_free_and_no_client_puts_out_more_than_half() {
     for waiting in [0, 50, 100] {
         let mut ranks = Ranks::new();
