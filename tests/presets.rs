@@ -14,8 +14,8 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_ballast::{
-    Endpoint, HttpCacheLayer, HttpReplay, Reason, Rejected, circuit_breaker::Phase,
-    http_cache::engine::Rules, http_client, http_server,
+    BulkheadLayer, Endpoint, HttpCacheLayer, HttpFacts, HttpReplay, Priority, Reason, Rejected,
+    circuit_breaker::Phase, http_cache::engine::Rules, http_client, http_server,
 };
 
 /// A client under the preset, with which everything at `down` fails.
@@ -151,6 +151,47 @@ async fn a_server_finds_how_much_it_can_do_at_once() {
     assert!((30..=80).contains(&limit), "{limit} at once, where 40 are worked on");
 }
 
+/// It can do 2000 a second, and of each class a thousand come.
+#[tokio::test(start_paused = true)]
+async fn a_server_with_too_much_to_do_serves_by_priority_and_starves_nobody() {
+    const WORKERS: usize = 40;
+    let workers = Arc::new(Semaphore::new(WORKERS));
+    let app = http_server().layer(service_fn(move |_: Request<Body>| {
+        let workers = Arc::clone(&workers);
+        async move {
+            let _worker = workers.acquire().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, Infallible>(Response::new(Body::empty()))
+        }
+    }));
+    let served = Arc::new(Mutex::new([0_u32; 4]));
+    // What it can do is found in the first second.
+    for millis in 0..6000 {
+        for class in Priority::ALL {
+            let (app, served) = (app.clone(), Arc::clone(&served));
+            let mut request = Request::get("/").body(Body::empty()).unwrap();
+            request.extensions_mut().insert(class);
+            tokio::spawn(async move {
+                let answer = app.oneshot(request).await.unwrap();
+                if answer.status() == StatusCode::OK {
+                    served.lock().unwrap()[class.index()] += u32::from(millis >= 1000);
+                } else {
+                    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+                    assert!(!answer.headers().contains_key("retry-after"), "of nobody's own");
+                }
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let [high, medium, low, batch] = *served.lock().unwrap();
+    assert!(high >= 4995, "{high} of the 5000 most important");
+    assert!((3500..4600).contains(&medium), "{medium} of 5000 in what those leave");
+    // Their floors are 4 % and 1 % of nearly 10 000 turns.
+    assert!((300..420).contains(&low), "{low} low ones");
+    assert!((80..110).contains(&batch), "{batch} of a batch");
+}
+
 /// From the 10th second to the 50th each request hangs until its deadline of 30 s ends it, so the last of them do so in the 80th
 /// at the latest.
 #[tokio::test(start_paused = true)]
@@ -184,6 +225,17 @@ async fn a_server_that_has_hung_is_used_in_full_again_as_soon_as_nobody_hangs_an
     assert!((50..=80).contains(&well), "{well}");
     let answered = answered.lock().unwrap();
     assert!(answered[well + 2..90].iter().all(|answered| *answered >= 490), "{answered:?}");
+}
+
+#[tokio::test]
+async fn whatever_bulkhead_a_server_is_given_its_limit_is_found_or_said() {
+    let own = || BulkheadLayer::new(7).queue(5).facts(HttpFacts::new());
+    let found = http_server().bulkhead(|_| own());
+    assert_eq!(found.bulkhead_handle().limit(), found.adaptive_handle().limit());
+    found.adaptive_handle().set_bounds(3..=4);
+    assert_eq!(found.bulkhead_handle().limit(), 4);
+    let said = http_server().limit(9).bulkhead(|_| own());
+    assert_eq!(said.bulkhead_handle().limit(), 9);
 }
 
 #[test]
