@@ -1,4 +1,8 @@
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, routing::get};
 use http::{Request, Response, StatusCode};
@@ -90,19 +94,55 @@ async fn a_client_that_was_refused_comes_back_at_its_moment_and_passes() {
     assert!(handle.statistics().of(Priority::Medium).limited >= 1, "nobody was refused");
 }
 
-#[tokio::test]
+/// In which order these are served that wait, each told by its `priority` and its tenant.
+async fn order(
+    facts: HttpFacts<ClientField>,
+    waiting: &[(&'static str, &'static str)],
+) -> Vec<String> {
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&served);
+    let limit = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()).burst(count::<1>()))
+        .facts(facts)
+        .queue(256)
+        .longest_wait(Duration::from_secs(60));
+    let app = ServiceBuilder::new().layer(RespondLayer::new()).layer(limit).service_fn(
+        move |request: Request<Body>| {
+            let field = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+            log.lock().unwrap().push(format!("{} {}", field("priority"), field("x-tenant")));
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::empty())))
+        },
+    );
+    let mut calls = tokio::task::JoinSet::new();
+    // The first one passes, and is not looked at.
+    for (priority, tenant) in [&("u=3", "first")].into_iter().chain(waiting) {
+        let request = Request::get("/").header("priority", *priority).header("x-tenant", *tenant);
+        calls.spawn(app.clone().oneshot(request.body(Body::empty()).unwrap()));
+        tokio::task::yield_now().await;
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(answer.unwrap().status(), StatusCode::OK);
+    }
+    let mut served = served.lock().unwrap();
+    served.split_off(1)
+}
+
+#[tokio::test(start_paused = true)]
 async fn priorities_and_clients_are_read_from_the_requests_of_trusted_senders() {
-    let facts = HttpFacts::new()
-        .trusted_sender()
-        .client(ClientField::new(http::HeaderName::from_static("x-tenant")));
-    let layer =
-        PriorityRateLimitLayer::new(Quota::per_second(count::<1000>())).facts(facts).queue(256);
-    let app = Router::new()
-        .route("/", get(async || "found"))
-        .layer(ServiceBuilder::new().layer(RespondLayer::new()).layer(layer));
-    let address = serve(app).await;
-    let mut request = wire::get(address);
-    request.headers_mut().insert("priority", "u=0".parse().unwrap());
-    request.headers_mut().insert("x-tenant", "seven".parse().unwrap());
-    assert_eq!(client().oneshot(request).await.unwrap().status(), StatusCode::OK);
+    let facts =
+        HttpFacts::new().client(ClientField::new(http::HeaderName::from_static("x-tenant")));
+    let waiting = [
+        ("u=7", "bulk"),
+        ("u=3", "greedy"),
+        ("u=3", "greedy"),
+        ("u=3", "greedy"),
+        ("u=3", "modest"),
+        ("u=0", "urgent"),
+    ];
+    let trusted = order(facts.clone().trusted_sender(), &waiting).await;
+    let expected =
+        ["u=0 urgent", "u=3 greedy", "u=3 modest", "u=3 greedy", "u=3 greedy", "u=7 bulk"];
+    assert_eq!(trusted, expected);
+    // Of others only the client is believed, as which the operator knows them: each has its turn.
+    let claimed = order(facts, &waiting).await;
+    assert_eq!(claimed[..4], ["u=7 bulk", "u=3 greedy", "u=3 modest", "u=0 urgent"]);
 }
