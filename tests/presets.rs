@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_ballast::{
     BulkheadLayer, Endpoint, HttpCacheLayer, HttpFacts, HttpReplay, Priority, Reason, Rejected,
-    circuit_breaker::Phase, http_cache::engine::Rules, http_client, http_server,
+    circuit_breaker::Phase, core::clock, http_cache::engine::Rules, http_client, http_server,
 };
 
 /// A client under the preset, with which everything at `down` fails.
@@ -196,14 +196,15 @@ async fn a_server_with_too_much_to_do_serves_by_priority_and_starves_nobody() {
 /// at the latest.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_has_hung_is_used_in_full_again_as_soon_as_nobody_hangs_any_more() {
-    let start = tokio::time::Instant::now();
+    let start = clock::now();
+    let elapsed = move || clock::now().since(start);
     let hung = Arc::new(Mutex::new(Duration::ZERO));
     let last = Arc::clone(&hung);
     let app = http_server().layer(service_fn(move |_: Request<Body>| {
         let last = Arc::clone(&last);
         async move {
-            if (10..50).contains(&start.elapsed().as_secs()) {
-                let _end = OnDrop(|| *last.lock().unwrap() = start.elapsed());
+            if (10..50).contains(&elapsed().as_secs()) {
+                let _end = OnDrop(|| *last.lock().unwrap() = elapsed());
                 return pending().await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -216,10 +217,11 @@ async fn a_server_that_has_hung_is_used_in_full_again_as_soon_as_nobody_hangs_an
         tokio::spawn(async move {
             let request = Request::get("/").body(Body::empty()).unwrap();
             if app.oneshot(request).await.unwrap().status() == StatusCode::OK {
-                answered.lock().unwrap()[usize::try_from(start.elapsed().as_secs()).unwrap()] += 1;
+                answered.lock().unwrap()[usize::try_from(elapsed().as_secs()).unwrap()] += 1;
             }
         });
-        tokio::time::sleep_until(start + Duration::from_millis(2) * number).await;
+        let moment = start + Duration::from_millis(2) * number;
+        tokio::time::sleep(moment.since(clock::now())).await;
     }
     let well = usize::try_from(hung.lock().unwrap().as_secs()).unwrap();
     assert!((50..=80).contains(&well), "{well}");
