@@ -66,7 +66,7 @@ where
         }
         let Self { service, request, quest, second } = self;
         let (why, mut has_failed) = (miss.why, false);
-        // Of those who waited in vain one makes the call anew, and the others wait for that.
+        // Of those who were told of a failure one makes the call anew, and the others wait for that.
         for _ in 0..2 {
             let followed = match quest.coming() {
                 Some(coming) => quest.follow(coming, why).await,
@@ -83,7 +83,8 @@ where
                         let limit = quest.shared.settings.longest_wait.get();
                         match Wait::new(seat, limit).await {
                             Some(Landed::Shared(shares)) => quest.share(shares, why).await,
-                            _ => Followed::Failed,
+                            Some(_) => Followed::Failed,
+                            None => Followed::Late,
                         }
                     }
                 },
@@ -92,6 +93,11 @@ where
                 Followed::Answer(response) => return Ok(response),
                 Followed::Alone => false,
                 Followed::Failed => true,
+                // That it takes long is no failure, and the next wait might be in vain as well.
+                Followed::Late => {
+                    has_failed = false;
+                    break;
+                }
             };
             match quest.look(Some(why)) {
                 Found::Answer { response, .. } => return Ok(response),

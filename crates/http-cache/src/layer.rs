@@ -90,7 +90,9 @@ impl<P> HttpCacheLayer<P> {
         self
     }
 
-    /// How long one waits for the answer to another's request before it is asked anew. Default: 10 seconds.
+    /// How long one waits for the answer to another's request, or for the end of its body where its length is not known, before it
+    /// asks for itself alone. Zero: nobody waits, and only bodies of known length that are on their way are read along.
+    /// [`Duration::MAX`] is for ever. Default: 10 seconds.
     #[must_use]
     pub fn longest_wait(self, limit: Duration) -> Self {
         self.shared.settings.longest_wait.set(limit);

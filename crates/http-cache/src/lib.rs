@@ -56,7 +56,8 @@
 //! a range, conditions, directives. The call is no one's: when the one who began it goes away, another one goes on with it. When it fails, one of
 //! those who wait makes it again; when that fails too, that one has the error and the others a 502. Whoever comes while the body is still on its way reads along
 //! if its length is known, or waits for its end. An answer that turns out to be for one alone releases all who wait, and for a minute nobody waits
-//! for an answer to the same target. Whoever has waited for [`longest_wait`](HttpCacheLayer::longest_wait) asks anew.
+//! for an answer to the same target. Whoever has waited for [`longest_wait`](HttpCacheLayer::longest_wait) asks for itself
+//! alone: that it takes long is no failure.
 //!
 //! The cache looks before it asks whether the service is ready: what is there is served while the service is down, full, or behind an open
 //! circuit. A stale answer stands in for an error, and is served while one call beside it renews it, as far as the response or the rules

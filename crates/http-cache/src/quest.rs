@@ -38,6 +38,8 @@ pub(crate) enum Followed<B> {
     /// That is for one alone.
     Alone,
     Failed,
+    /// It has not ended, and the wait has.
+    Late,
 }
 
 impl Head {
@@ -114,7 +116,8 @@ impl Quest {
             None => match self.end_of(&mut reader).await {
                 Some(Ended::Whole(length)) => length,
                 Some(Ended::Alone) => return Followed::Alone,
-                Some(Ended::Cut) | None => return Followed::Failed,
+                Some(Ended::Cut) => return Followed::Failed,
+                None => return Followed::Late,
             },
         };
         let mut status = Status::new(Outcome::Forwarded(why));

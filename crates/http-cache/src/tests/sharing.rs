@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::join_all};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::advance;
 use tower::{Layer, Service};
@@ -163,19 +164,29 @@ async fn those_of_another_variant_wait_for_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_waited_long_enough_asks_anew() {
-    let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?)).takes(60 * SECOND);
-    let layer = HttpCacheLayer::new(Rules::shared()).longest_wait(5 * SECOND);
+async fn who_has_waited_long_enough_for_a_head_asks_anew() {
+    for others in [1, 99] {
+        let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?)).takes(25 * SECOND);
+        let layer = HttpCacheLayer::new(Rules::shared());
+        let service = layer.layer(origin.clone());
+        let start = clock::now();
+        let all = join_all((0..=others).map(|_| fetch(&service, URI))).await;
+        assert!(all.iter().all(|reply| reply.text() == "page"));
+        assert_eq!((origin.calls(), clock::now().since(start)), (1 + others, 35 * SECOND));
+        assert_eq!(layer.handle().statistics().failed, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_long_enough_for_a_body_of_unknown_length_asks_anew() {
+    let origin = Origin::new(|_, _| Ok(fresh().body(pieces(["x"; 30]))?));
+    let layer = HttpCacheLayer::new(Rules::shared());
     let service = layer.layer(origin.clone());
     let start = clock::now();
-    let first = tokio::spawn({
-        let service = service.clone();
-        async move { fetch(&service, URI).await }
-    });
-    tokio::task::yield_now().await;
-    assert_eq!(fetch(&service, URI).await.text(), "page");
-    assert_eq!((origin.calls(), clock::now().since(start)), (2, 65 * SECOND));
-    first.await.unwrap();
+    let all = join_all((0..100).map(|_| fetch(&service, URI))).await;
+    assert!(all.iter().all(|reply| (reply.status, reply.text().len()) == (StatusCode::OK, 30)));
+    assert_eq!((origin.calls(), clock::now().since(start)), (100, 41 * SECOND));
+    assert_eq!(layer.handle().statistics().failed, 0);
 }
 
 #[tokio::test(start_paused = true)]
