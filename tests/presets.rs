@@ -14,8 +14,9 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_ballast::{
-    BulkheadLayer, Endpoint, HttpCacheLayer, HttpFacts, HttpReplay, Priority, Reason, Rejected,
-    circuit_breaker::Phase, core::clock, http_cache::engine::Rules, http_client, http_server,
+    BulkheadLayer, Deadline, Endpoint, HttpCacheLayer, HttpFacts, HttpReplay, Priority, Reason,
+    Rejected, circuit_breaker::Phase, core::clock, http_cache::engine::Rules, http_client,
+    http_server,
 };
 
 /// A client under the preset, with which everything at `down` fails.
@@ -277,6 +278,35 @@ async fn a_cached_client_serves_what_is_there_while_the_circuit_is_open_and_the_
     }
     assert!(client.ready().await.unwrap().call(get("b")).await.is_err());
     assert_eq!(cache.statistics().spared, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_client_gives_all_the_one_answer_though_the_first_has_no_time_for_it() {
+    let calls = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&calls);
+    let preset = http_client().cache(HttpCacheLayer::new(Rules::private()));
+    let client = preset.layer(service_fn(move |_: Request<_>| {
+        *counted.lock().unwrap() += 1;
+        async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let body = Full::<Bytes>::from("kept");
+            let response = Response::builder().header("cache-control", "max-age=60").body(body);
+            Ok::<_, BoxError>(response.unwrap())
+        }
+    }));
+    let get = || Request::get("http://up/").body(String::new()).unwrap();
+    let mut hurried = get();
+    hurried.extensions_mut().insert(Deadline::after(Duration::from_secs(1)));
+    let first = tokio::spawn(client.clone().oneshot(hurried));
+    tokio::task::yield_now().await;
+    let others: Vec<_> = (0..10).map(|_| tokio::spawn(client.clone().oneshot(get()))).collect();
+    let refused = first.await.unwrap().unwrap_err();
+    assert_eq!(Rejected::find(&*refused).unwrap().reason(), Reason::DeadlinePassed);
+    for other in others {
+        let response = other.await.unwrap().unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "kept");
+    }
+    assert_eq!(*calls.lock().unwrap(), 1);
 }
 
 struct OnDrop<F: FnMut()>(F);

@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tower_ballast_core::{
-    BoxError, clock,
+    Attempt, BoxError, Deadline, Priority, clock,
     flights::{Boarding, Landed, Wait},
 };
 use tower_service::Service;
@@ -73,7 +73,9 @@ where
                 None => match quest.shared.flights.board(quest.flight(&miss)) {
                     Boarding::First(start) => {
                         count(&quest.shared.counts.misses);
-                        let call = Self { service, request, quest, second }.lead(miss);
+                        let mut call = Self { service, request, quest, second };
+                        make_nobodys(&mut call.request);
+                        let call = call.lead(miss);
                         return match start.with(call, Own::share).await {
                             Landed::Led(own) => own.into_outcome(),
                             _ => unreachable!("who begins a call is given what it gave"),
@@ -143,6 +145,15 @@ where
         let (outcome, shares) = self.fetch(miss).await;
         Own::new(outcome, shares)
     }
+}
+
+/// Takes out of a request what was written on it for the one who sent it: who shares the answer may have more time, and
+/// matter more. Whom it is counted for stays.
+pub(crate) fn make_nobodys<B>(request: &mut Request<B>) {
+    let marks = request.extensions_mut();
+    marks.remove::<Deadline>();
+    marks.remove::<Priority>();
+    marks.remove::<Attempt>();
 }
 
 impl Own {

@@ -54,7 +54,9 @@
 //!
 //! Those who ask for the same at the same time share one call, if there is nothing in their requests that is meant for them alone: credentials,
 //! a range, conditions, directives. The call is no one's: when the one who began it goes away, another one goes on with it. When it fails, one of
-//! those who wait makes it again; when that fails too, that one has the error and the others a 502. Whoever comes while the body is still on its way reads along
+//! those who wait makes it again; when that fails too, that one has the error and the others a 502. A [`Deadline`](tower_ballast_core::Deadline), a
+//! [`Priority`](tower_ballast_core::Priority) and an [`Attempt`](tower_ballast_core::Attempt) that were written on the request that began it are
+//! not sent on, for they hold for one and not for all; what nobody may share keeps them. Whoever comes while the body is still on its way reads along
 //! if its length is known, or waits for its end. An answer that turns out to be for one alone releases all who wait, and for a minute nobody waits
 //! for an answer to the same target. Whoever has waited for [`longest_wait`](HttpCacheLayer::longest_wait) asks for itself
 //! alone: that it takes long is no failure.

@@ -17,7 +17,7 @@ use crate::{
     answer::{Found, Miss, ask, look, refusal},
     body::CacheBody,
     engine::{Forward, Outcome, Status},
-    exchange::{Exchange, Own},
+    exchange::{Exchange, Own, make_nobodys},
     future::ResponseFuture,
     parts::{Parts, WholeOnly},
     pass::pass,
@@ -128,6 +128,7 @@ where
 /// the key or chooses the variant.
 fn make_own<S, B>(exchange: &mut Exchange<S, B>) {
     let Exchange { request, quest, .. } = exchange;
+    make_nobodys(request);
     let resource = quest.shared.find(&quest.identity);
     let variant = resource.variant_for(&quest.head.headers);
     let mut needed: Vec<HeaderName> = quest.shared.settings.keyed().to_vec();

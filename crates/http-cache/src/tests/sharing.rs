@@ -6,7 +6,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::advance;
 use tower::{Layer, Service};
-use tower_ballast_core::clock;
+use tower_ballast_core::{Attempt, Deadline, Key, Priority, clock};
 
 use super::origin::{Nothing, Origin, fetch, fresh, get, pieces, read, send, text};
 use crate::{HttpCacheLayer, engine::Rules};
@@ -212,6 +212,55 @@ async fn the_first_one_may_throw_its_answer_away_before_the_others_look_at_their
         assert_eq!(read(second.await.unwrap()).await.text(), "one two");
         assert_eq!(origin.calls(), 1);
     }
+}
+
+/// Which marks of the one who sent it a request has.
+fn marks(request: &http::Request<Nothing>) -> String {
+    let marks = request.extensions();
+    let all = [
+        ("deadline", marks.get::<Deadline>().is_some()),
+        ("priority", marks.get::<Priority>().is_some()),
+        ("attempt", marks.get::<Attempt>().is_some()),
+        ("key", marks.get::<Key>().is_some()),
+    ];
+    all.iter()
+        .filter_map(|(name, is_there)| is_there.then_some(*name))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_for_all_says_nothing_of_the_time_and_the_rank_of_one() {
+    let origin = Origin::new(|_, request| {
+        let answer = http::Response::builder()
+            .header("cache-control", "max-age=60, stale-while-revalidate=60");
+        Ok(answer.body(text(&marks(request)))?)
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(origin.clone());
+    let marked = |fields: &[(&'static str, &'static str)]| {
+        let mut request = get(URI);
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let marks = request.extensions_mut();
+        marks.insert(Deadline::after(SECOND));
+        marks.insert(Priority::Batch);
+        marks.insert(Attempt::number(2));
+        marks.insert(Key::of("client"));
+        request
+    };
+    let alone = marked(&[("cache-control", "no-cache")]);
+    assert_eq!(send(&service, alone).await.unwrap().text(), "deadline priority attempt key");
+    advance(121 * SECOND).await;
+    assert_eq!(send(&service, marked(&[])).await.unwrap().text(), "key");
+    let alone = marked(&[("cache-control", "no-cache")]);
+    assert_eq!(send(&service, alone).await.unwrap().text(), "deadline priority attempt key");
+    advance(61 * SECOND).await;
+    send(&service, marked(&[("range", "bytes=0-0")])).await.unwrap();
+    tokio::task::yield_now().await;
+    // What was made anew in the background.
+    assert_eq!(send(&service, marked(&[])).await.unwrap().text(), "key");
+    assert_eq!(origin.calls(), 4);
 }
 
 fn paced(length: Option<u64>) -> Origin {
