@@ -63,7 +63,8 @@
 //!
 //! The cache looks before it asks whether the service is ready: what is there is served while the service is down, full, or behind an open
 //! circuit. A stale answer stands in for an error, and is served while one call beside it renews it, as far as the response or the rules
-//! allow it. That call is the cache's own and says nothing that was meant for one client.
+//! allow it. That call is the cache's own and says nothing that was meant for one client; that of a private cache still bears the `Cookie`
+//! and `Authorization` of its user.
 //!
 //! # Bodies
 //!

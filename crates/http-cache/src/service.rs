@@ -125,7 +125,7 @@ where
 }
 
 /// Makes a client's request one of the cache's own: nothing of it is meant for that client alone, unless it is part of
-/// the key or chooses the variant.
+/// the key or chooses the variant. In the cache of one user it still says who that is, for so does what is kept.
 fn make_own<S, B>(exchange: &mut Exchange<S, B>) {
     let Exchange { request, quest, .. } = exchange;
     make_nobodys(request);
@@ -133,6 +133,9 @@ fn make_own<S, B>(exchange: &mut Exchange<S, B>) {
     let variant = resource.variant_for(&quest.head.headers);
     let mut needed: Vec<HeaderName> = quest.shared.settings.keyed().to_vec();
     needed.extend(variant.into_iter().flat_map(|variant| varying(variant.entry.headers())));
+    if !quest.rules.is_shared() {
+        needed.extend([header::COOKIE, header::AUTHORIZATION]);
+    }
     *request.method_mut() = Method::GET;
     for name in OWN {
         if !needed.contains(&name) {

@@ -253,6 +253,26 @@ async fn a_private_cache_for_several_keeps_them_apart_by_what_is_keyed() {
     assert_eq!(layer.handle().statistics().usage.entries, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_private_cache_renews_beside_a_stale_answer_is_still_its_users() {
+    for (name, value) in [("cookie", "user=ann"), ("authorization", "Basic YQ==")] {
+        let origin = Origin::new(move |number, request| {
+            let who = request.headers().get(name).map_or("nobody", |who| who.to_str().unwrap());
+            let answer = Response::builder()
+                .header("cache-control", "private, max-age=10, stale-while-revalidate=60");
+            Ok(answer.body(text(&format!("{who} {number}")))?)
+        });
+        let service = HttpCacheLayer::new(Rules::private()).layer(origin.clone());
+        for (seconds, number) in [(0, 0), (15, 0), (1, 1)] {
+            tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+            let reply = send(&service, request_of(&[(name, value)])).await.unwrap();
+            assert_eq!(reply.text(), format!("{value} {number}"));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(origin.calls(), 2);
+    }
+}
+
 #[test]
 fn identities_do_not_run_into_one_another() {
     use crate::Identity;
