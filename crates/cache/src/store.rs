@@ -55,6 +55,11 @@ pub trait Store<K, V>: Send + Sync {
     /// earlier one with it.
     fn put(&self, key: K, value: V, size: usize);
 
+    /// The largest `size` that may be kept; zero where nothing is. Default: any.
+    fn largest(&self) -> usize {
+        usize::MAX
+    }
+
     /// Lets go of the value for `key`.
     fn remove(&self, key: &K) -> Option<V>;
 

@@ -101,10 +101,12 @@ impl<K, V, S> S3Fifo<K, V, S> {
         self
     }
 
-    /// What an entry counts as, if it may be kept at all: with its place here and its part of the index.
+    /// What an entry takes here beside what it owns elsewhere: its place, and its part of the index.
+    const PLACE: usize = size_of::<slab::Slot<K, V>>() + INDEX;
+
+    /// What an entry counts as, if it may be kept at all.
     fn charge(&self, size: usize) -> Option<u64> {
-        let place = size_of::<slab::Slot<K, V>>() + INDEX;
-        let size = u64::try_from(size.saturating_add(place)).unwrap_or(u64::MAX);
+        let size = u64::try_from(size.saturating_add(Self::PLACE)).unwrap_or(u64::MAX);
         self.account.charge(size, self.largest_share.get())
     }
 
@@ -211,6 +213,13 @@ where
                 self.counts.refused.fetch_add(1, Relaxed);
                 return;
             }
+        }
+    }
+
+    fn largest(&self) -> usize {
+        match self.account.largest(self.largest_share.get()) {
+            u64::MAX => usize::MAX,
+            most => usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(Self::PLACE),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 
 use moka::{notification::RemovalCause, sync::Cache};
 
-use super::weights::charge;
+use super::weights::{Weights, charge};
 use crate::store::{Capacity, Store, Usage, usage::Counts};
 
 /// A store that lets go by how often an entry was wanted, also before it came (W-TinyLFU): moka.
@@ -24,6 +24,7 @@ use crate::store::{Capacity, Store, Usage, usage::Counts};
 pub struct Moka<K, V> {
     cache: Cache<K, (V, u64)>,
     counts: Arc<Counts>,
+    weights: Weights,
 }
 
 impl<K, V> Moka<K, V>
@@ -49,7 +50,7 @@ where
                 watch.went(bytes, why);
             })
             .build();
-        Self { cache, counts }
+        Self { cache, counts, weights }
     }
 }
 
@@ -70,6 +71,10 @@ where
         let bytes = charge::<K, V>(size);
         self.counts.came(bytes);
         self.cache.insert(key, (value, bytes));
+    }
+
+    fn largest(&self) -> usize {
+        self.weights.largest::<K, V>(self.weights.limit)
     }
 
     fn remove(&self, key: &K) -> Option<V> {

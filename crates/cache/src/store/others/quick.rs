@@ -127,6 +127,10 @@ where
         self.keep(key, value, charge::<K, V>(size));
     }
 
+    fn largest(&self) -> usize {
+        self.weights().largest::<K, V>(largest(self.cache.shard_capacity()))
+    }
+
     fn remove(&self, key: &K) -> Option<V> {
         let (_, kept) = self.cache.remove(key)?;
         self.counts.went(kept.bytes, &self.counts.removed);

@@ -74,6 +74,25 @@ fn one_that_is_too_large_is_refused_and_the_earlier_one_is_gone() {
 }
 
 #[test]
+fn the_largest_that_a_store_may_keep_is_kept_and_a_byte_more_is_refused() {
+    for capacity in [Capacity::of_bytes(1000), Capacity::mebibytes(64), Capacity::of_entries(5)] {
+        for make in &STORES[..STRICT] {
+            let store = make(capacity);
+            let largest = store.largest();
+            store.put(7, 1, largest);
+            assert_eq!(store.get(&7), Some(1), "{store:?}, {largest}");
+            if let Some(more) = largest.checked_add(1) {
+                store.put(7, 1, more);
+                assert_eq!(store.get(&7), None, "{store:?}, {largest}");
+            }
+        }
+    }
+    for store in stores(Capacity::mebibytes(1).and_entries(0)) {
+        assert_eq!(store.largest(), 0);
+    }
+}
+
+#[test]
 fn nothing_is_kept_where_there_is_room_for_nothing() {
     for capacity in
         [Capacity::of_bytes(0), Capacity::of_entries(0), Capacity::mebibytes(1).and_entries(0)]

@@ -37,6 +37,18 @@ impl Weights {
         size.clamp(self.least, self.most)
     }
 
+    /// The largest size of which an entry weighs no more than that.
+    pub(super) fn largest<K, V>(self, weight: u64) -> usize {
+        match (self.least <= weight, self.most) {
+            (false, _) => 0,
+            (true, 1) => usize::MAX,
+            (true, _) => {
+                let place = charge::<K, V>(0);
+                usize::try_from(weight.saturating_sub(place)).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
     /// Whether entries weigh the same by both.
     pub(super) const fn weigh_like(self, other: Self) -> bool {
         self.least == other.least && self.most == other.most

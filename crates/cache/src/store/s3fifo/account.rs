@@ -84,12 +84,15 @@ impl Account {
 
     /// What an entry of this size counts as, if it may be kept at all.
     pub(super) fn charge(&self, size: u64, largest_share: f64) -> Option<u64> {
-        if self.entries.most() == 0 {
-            return None;
-        }
-        match self.bytes.most() {
-            UNBOUNDED => Some(size.min(LARGEST)),
-            most => Some(size).filter(|size| *size <= share_of(most, largest_share)),
+        (size <= self.largest(largest_share)).then_some(size.min(LARGEST))
+    }
+
+    /// How large an entry may be.
+    pub(super) fn largest(&self, share: f64) -> u64 {
+        match (self.entries.most(), self.bytes.most()) {
+            (0, _) => 0,
+            (_, UNBOUNDED) => u64::MAX,
+            (_, most) => share_of(most, share),
         }
     }
 }
