@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use tower_ballast_core::{BoxError, Oneshot, epochs::Epoch};
+use tower_ballast_core::{BoxError, Key, Oneshot, epochs::Epoch};
 use tower_service::Service;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     body::CacheBody,
     engine::{Entry, Outcome, Status, Times, keep},
     exchange::{Answer, Exchange, Shares},
-    fill::{End, Fill, Keep, Source, source},
+    fill::{End, Fill, Keep, Reserved, Source, source},
     identity::Identity,
     progress::Coming,
     quest::Quest,
@@ -144,25 +144,17 @@ impl Fetched {
         entry: Entry,
         response: Response<Source>,
     ) -> (Response<CacheBody<RB>>, Shares) {
-        let (said, exact) = (entry.body_length(), response.body().size_hint().exact());
-        let largest = self.quest.shared.settings.largest();
-        let length = said.or(exact);
-        if said.zip(exact).is_some_and(|(said, exact)| said != exact) {
-            count(&self.quest.shared.counts.dropped);
-            self.go_alone();
-            let response = response.map(CacheBody::rest);
-            return (self.marked(response, Some("length")), Shares::Alone);
-        }
-        let reserved = length
-            .is_none_or(|length| length <= largest)
-            .then(|| self.quest.shared.allowance.reserve(length.unwrap_or(0)))
-            .flatten();
-        let Some(reserved) = reserved else {
-            count(&self.quest.shared.counts.dropped);
-            self.go_alone();
-            let response = response.map(CacheBody::rest);
-            return (self.marked(response, Some("too-large")), Shares::Alone);
+        let exact = response.body().size_hint().exact();
+        let tags = self.quest.shared.settings.tags(response.headers());
+        let (largest, reserved) = match self.room(&entry, &tags, exact) {
+            Ok(room) => room,
+            Err(why) => {
+                count(&self.quest.shared.counts.dropped);
+                let response = response.map(CacheBody::rest);
+                return (self.marked(response, Some(why)), Shares::Alone);
+            }
         };
+        let length = entry.body_length().or(exact);
         let (is_for_all, entry) = (self.is_for_all(&entry), Arc::new(entry));
         let mut status = Status::new(Outcome::Forwarded(self.miss.why));
         status.forwarded = self.forwarded.map(|status| status.as_u16());
@@ -170,7 +162,7 @@ impl Fetched {
         let (shared, at) =
             (Arc::clone(&self.quest.shared), (self.quest.identity.clone(), self.epoch));
         let (mut parts, body) = response.into_parts();
-        let keep = self.keep(Arc::clone(&entry), &parts.headers, is_for_all);
+        let keep = self.keep(Arc::clone(&entry), tags, is_for_all);
         status.write(&shared.reporter.name(), &mut parts.headers);
         if body.is_end_stream() {
             keep(if length.unwrap_or(0) == 0 { End::Whole(Bytes::new()) } else { End::Cut });
@@ -188,9 +180,31 @@ impl Fetched {
         (Response::from_parts(parts, CacheBody::filling(reader)), others)
     }
 
+    /// How large the body may be, and memory for it on its way; or why it is not kept.
+    fn room(
+        &self,
+        entry: &Entry,
+        tags: &[Key],
+        exact: Option<u64>,
+    ) -> Result<(u64, Reserved), &'static str> {
+        let (shared, said) = (&self.quest.shared, entry.body_length());
+        if said.zip(exact).is_some_and(|(said, exact)| said != exact) {
+            self.go_alone();
+            return Err("length");
+        }
+        let length = said.or(exact).unwrap_or(0);
+        let largest = shared.largest(&self.quest.identity, entry, tags);
+        let Some(largest) = largest.filter(|largest| length <= *largest) else {
+            self.go_alone();
+            return Err("too-large");
+        };
+        // A moment later there may be some, so the next ones may share their call.
+        let reserved = shared.allowance.reserve(length).ok_or("no-room")?;
+        Ok((largest, reserved))
+    }
+
     /// What is done with the body when it has ended.
-    fn keep(self, entry: Arc<Entry>, headers: &HeaderMap, is_for_all: Option<bool>) -> Keep {
-        let tags = self.quest.shared.settings.tags(headers);
+    fn keep(self, entry: Arc<Entry>, tags: Arc<[Key]>, is_for_all: Option<bool>) -> Keep {
         if is_for_all == Some(false) {
             self.go_alone();
         }

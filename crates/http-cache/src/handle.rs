@@ -74,7 +74,7 @@ impl HttpCacheHandle {
         self.0.tell_settings("rules");
     }
 
-    /// Changes how much is kept; what is too much goes at once.
+    /// Changes how much is kept; what is too much goes at once. A store that cannot change it keeps what it keeps.
     pub fn set_capacity(&self, capacity: Capacity) {
         self.0.set_capacity(capacity);
         self.0.tell_settings("capacity");

@@ -61,14 +61,14 @@ impl<P> HttpCacheLayer<P> {
         HttpCacheLayer { shared: self.shared, parts: CompleteParts }
     }
 
-    /// How much is kept. Default: 64 MiB.
+    /// How much is kept, in a [store](Self::store) of one's own as well if it can change that. Default: 64 MiB.
     #[must_use]
     pub fn capacity(self, capacity: Capacity) -> Self {
         self.shared.set_capacity(capacity);
         self
     }
 
-    /// Where answers are kept. The first store stays. Default:
+    /// Where answers are kept. The first store stays, also that of the default once it is used. Default:
     /// [`S3Fifo`](tower_ballast_cache::store::S3Fifo).
     #[must_use]
     pub fn store(self, store: impl Store<Identity, Stored> + 'static) -> Self {
@@ -76,14 +76,15 @@ impl<P> HttpCacheLayer<P> {
         self
     }
 
-    /// How many bytes a body may have to be kept; one that has more goes through. Default: 8 MiB.
+    /// How many bytes a body may have to be kept, if the store could keep so much; one that has more goes through. Default: 8 MiB.
     #[must_use]
     pub fn largest(self, bytes: u64) -> Self {
         self.shared.settings.set_largest(bytes);
         self
     }
 
-    /// How many bytes of memory all bodies may take that are on their way; what finds no room goes through. Default: 64 MiB.
+    /// How many bytes of memory all bodies may take that are on their way, beside what is kept; what finds no room goes
+    /// through. Default: 64 MiB.
     #[must_use]
     pub fn coming(self, bytes: u64) -> Self {
         self.shared.allowance.set_limit(bytes);

@@ -94,13 +94,30 @@ impl Resource {
         self.alone_until = until;
     }
 
+    /// Lets go of the oldest variants until it takes at most `most` bytes, or has one left.
+    pub(crate) fn shrink(&mut self, identity: &Identity, most: usize) {
+        while self.variants.len() > 1 && self.size(identity) > most {
+            self.variants.remove(0);
+        }
+    }
+
     pub(crate) fn size(&self, identity: &Identity) -> usize {
-        let variants = self.variants.iter().map(|variant| {
-            let entry = variant.entry.bytes() + size_of::<Variant>();
-            entry + variant.body.len() + size_of_val(&*variant.tags)
-        });
+        let variants = self
+            .variants
+            .iter()
+            .map(|variant| overhead(&variant.entry, &variant.tags) + variant.body.len());
         size_of::<Self>() + identity.len() + variants.sum::<usize>()
     }
+
+    /// What it takes beside the body of its only variant.
+    pub(crate) fn size_without_body(identity: &Identity, entry: &Entry, tags: &[Key]) -> usize {
+        size_of::<Self>() + identity.len() + overhead(entry, tags)
+    }
+}
+
+/// What a variant takes beside its body.
+fn overhead(entry: &Entry, tags: &[Key]) -> usize {
+    entry.bytes() + size_of::<Variant>() + size_of_val(tags)
 }
 
 impl fmt::Debug for Stored {

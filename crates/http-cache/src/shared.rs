@@ -10,14 +10,14 @@ use std::{
 use http::{HeaderMap, Uri};
 use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 use tower_ballast_core::{
-    Event, EventKind, Ratio, Reporter,
+    Event, EventKind, Key, Ratio, Reporter,
     clock::{self, Nanos},
     epochs::{Epoch, Epochs},
     flights::Flights,
 };
 
 use crate::{
-    engine::{Rules, Wall},
+    engine::{Entry, Rules, Wall},
     exchange::{Own, Shares},
     fill::Allowance,
     identity::Identity,
@@ -35,6 +35,8 @@ const PARTS: usize = 64;
 
 pub(crate) struct Shared {
     store: OnceLock<Box<dyn Store<Identity, Stored>>>,
+    /// What was set, for the store that will be there.
+    capacity: Mutex<Option<Capacity>>,
     pub(crate) flights: Flights<Arc<str>, Shares, Own>,
     pub(crate) progress: Progress,
     pub(crate) allowance: Allowance,
@@ -51,6 +53,7 @@ impl Shared {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             store: OnceLock::new(),
+            capacity: Mutex::default(),
             flights: Flights::new(),
             progress: Progress::new(),
             allowance: Allowance::new(COMING),
@@ -64,22 +67,33 @@ impl Shared {
     }
 
     pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
-        &**self.store.get_or_init(|| Box::new(within(CAPACITY)))
+        &**self.store.get_or_init(|| {
+            let capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+            Box::new(within(capacity.unwrap_or(CAPACITY)))
+        })
     }
 
     pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
-        let _ = self.store.set(store);
+        let capacity = *self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.store.set(store).is_ok()
+            && let Some(capacity) = capacity
+        {
+            self.store().resize(capacity);
+        }
     }
 
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
-        let mut is_new = false;
-        let store = self.store.get_or_init(|| {
-            is_new = true;
-            Box::new(within(capacity))
-        });
-        if !is_new {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner) = Some(capacity);
+        if let Some(store) = self.store.get() {
             store.resize(capacity);
         }
+    }
+
+    /// How many bytes the body of such an answer may have to be kept, if it may have any.
+    pub(crate) fn largest(&self, identity: &Identity, entry: &Entry, tags: &[Key]) -> Option<u64> {
+        let besides = Resource::size_without_body(identity, entry, tags);
+        let left = self.store().largest().checked_sub(besides)?;
+        Some(self.settings.largest().min(u64::try_from(left).unwrap_or(u64::MAX)))
     }
 
     pub(crate) fn identity(&self, uri: &Uri, headers: &HeaderMap) -> Option<Identity> {
@@ -136,6 +150,7 @@ impl Shared {
         if resource.is_empty() && !resource.goes_alone(clock::now()) {
             self.store().remove(identity);
         } else {
+            resource.shrink(identity, self.store().largest());
             let size = resource.size(identity);
             self.store().put(identity.clone(), Stored(Arc::new(resource)), size);
         }

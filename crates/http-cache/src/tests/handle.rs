@@ -62,8 +62,8 @@ async fn settings_are_changed_while_requests_run_and_what_is_kept_stays() {
     assert_eq!(fetch(&service, uri).await.field("cache-status"), "pages; hit; ttl=60");
     handle.set_capacity(Capacity::of_entries(0));
     assert_eq!(handle.statistics().usage.entries, 0);
-    fetch(&service, uri).await;
-    assert_eq!(fetch(&service, uri).await.field("cache-status"), "pages; fwd=uri-miss; stored");
+    let through = "pages; fwd=uri-miss; detail=too-large";
+    assert_eq!(fetch(&service, uri).await.field("cache-status"), through);
     let told = ["rules", "capacity"].map(|what| format!("pages settings_changed reason={what}"));
     assert_eq!(*events.lock().unwrap(), told);
 }
