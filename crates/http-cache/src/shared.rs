@@ -234,9 +234,9 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// The present moment of wall time.
+/// The present moment.
 pub(crate) fn now() -> Wall {
-    clock::wall().into()
+    Wall::from(clock::wall()).steady(clock::now())
 }
 
 /// A store in which one entry, with all its variants, may take everything: how large a body may be is said elsewhere.

@@ -101,7 +101,7 @@ impl Entry {
     /// ([RFC 9111, section 4.2.3](https://www.rfc-editor.org/rfc/rfc9111#section-4.2.3)).
     #[must_use]
     pub fn age(&self, now: Wall) -> Duration {
-        self.initial_age.saturating_add(now.since(self.came))
+        self.initial_age.saturating_add(now.passed_since(self.came))
     }
 
     /// How long it is fresh, counted from its origin.

@@ -86,7 +86,7 @@ pub(super) fn date(headers: &HeaderMap, answered: Wall) -> Wall {
 /// How old it was when it came: the greater of what `Date` and what `Age` say.
 pub(super) fn initial_age(headers: &HeaderMap, times: Times, date: Wall) -> Duration {
     let apparent = times.came.since(date);
-    let corrected = age(headers).saturating_add(times.came.since(times.asked));
+    let corrected = age(headers).saturating_add(times.came.passed_since(times.asked));
     apparent.max(corrected)
 }
 

@@ -1,9 +1,10 @@
 //! Stories of several requests to one cache.
 
 use http::{Request, Response};
+use tower_ballast_core::clock::Nanos;
 
 use super::{
-    super::{Cookies, Entry, Rules, Times, keep},
+    super::{Cookies, Entry, Rules, Times, Wall, keep},
     START, ask, at, fields,
     shell::{Cache, Got, Reply},
 };
@@ -468,6 +469,26 @@ fn only_plain_requests_wait_for_each_other() {
     }
     assert!(!ask(&request("HEAD", "/b", "")).may_share());
     assert!(!ask(&request("POST", "/b", "")).may_share());
+}
+
+#[test]
+fn a_clock_that_is_set_makes_nothing_younger() {
+    let page = "cache-control: max-age=60 | date: @0";
+    for (wall, steady, age) in
+        [(-3600, 0, 0), (-3600, 59, 59), (-3600, 60, 60), (0, 60, 60), (30, 1, 30), (3600, 1, 3600)]
+    {
+        let mut cache = cache();
+        cache.now = START.steady(Nanos::ZERO);
+        kept(&mut cache, page, "body");
+        let set = Wall::from_secs(START.as_secs().saturating_add_signed(wall));
+        cache.now = set.steady(Nanos::ZERO + std::time::Duration::from_secs(steady));
+        if age < 60 {
+            assert_eq!(hit(&mut cache, "").field("age"), age.to_string());
+        } else {
+            let got = cache.ask(&get(""), |_| reply(200, page, "new"));
+            assert!(got.done().starts_with("fwd=stale"), "{wall} {steady}");
+        }
+    }
 }
 
 fn entry(rules: &Rules, asked: &str, lines: &str) -> Entry {
