@@ -77,13 +77,15 @@ impl Resource {
         self.variants.retain(|variant| !variant.entry.is_for(request));
     }
 
-    /// Puts an entry that was made fresh in the place of the one it was, if that is still there.
-    pub(crate) fn freshen(&mut self, old: &Arc<Entry>, fresh: &Arc<Entry>) {
-        if let Some(at) = self.variants.iter().position(|one| Arc::ptr_eq(&one.entry, old)) {
+    /// Puts an entry that was made fresh in the place of the one it was, and tells whether that was still there.
+    pub(crate) fn freshen(&mut self, old: &Arc<Entry>, fresh: &Arc<Entry>) -> bool {
+        let at = self.variants.iter().position(|one| Arc::ptr_eq(&one.entry, old));
+        if let Some(at) = at {
             let mut variant = self.variants.remove(at);
             variant.entry = Arc::clone(fresh);
             self.variants.push(variant);
         }
+        at.is_some()
     }
 
     pub(crate) fn forget(&mut self, old: &Arc<Entry>) {

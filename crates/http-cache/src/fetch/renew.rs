@@ -23,13 +23,14 @@ impl Fetched {
     ) -> (Response<CacheBody<RB>>, Shares) {
         let (fresh, may_stay) = self.freshened(&variant.entry, headers);
         let fresh = Arc::new(fresh);
-        self.quest.shared.change(self.at(), |resource| match may_stay {
-            Ok(()) => resource.freshen(&variant.entry, &fresh),
+        let mut is_kept = false;
+        let is_now = self.quest.shared.change(self.at(), |resource| match may_stay {
+            Ok(()) => is_kept = resource.freshen(&variant.entry, &fresh),
             Err(_) => resource.forget(&variant.entry),
         });
         count(&self.quest.shared.counts.validated);
         let mut status = Status::new(Outcome::Forwarded(self.miss.why));
-        (status.forwarded, status.stored) = (Some(304), true);
+        (status.forwarded, status.stored) = (Some(304), is_kept && is_now);
         let held = (&*fresh, Held::Here(&variant.body));
         let mut response =
             answer(&self.quest.shared, held, self.quest.ask(), self.times.came, status);
@@ -73,7 +74,9 @@ impl Fetched {
         self.quest.shared.change(self.at(), |resource| {
             let same = is_same(&variant.entry, headers);
             match same.then(|| self.freshened(&variant.entry, headers)) {
-                Some((fresh, Ok(()))) => resource.freshen(&variant.entry, &Arc::new(fresh)),
+                Some((fresh, Ok(()))) => {
+                    resource.freshen(&variant.entry, &Arc::new(fresh));
+                }
                 _ => resource.forget(&variant.entry),
             }
         });

@@ -225,8 +225,32 @@ async fn a_304_that_closes_an_answer_to_others_is_obeyed() {
     let service = HttpCacheLayer::new(Rules::shared()).layer(origin);
     ask(&service, ("GET", PAGE, &[])).await;
     tokio::time::advance(std::time::Duration::from_secs(61)).await;
-    assert_eq!(ask(&service, ("GET", PAGE, &[])).await, "page");
+    let last = send(&service, request(("GET", PAGE, &[]))).await.unwrap();
+    assert_eq!(
+        (last.text(), last.field("cache-status")),
+        ("page", "http-cache; fwd=stale; fwd-status=304; ttl=60")
+    );
     assert_eq!(ask(&service, ("GET", PAGE, &[])).await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_304_for_what_was_let_go_of_meanwhile_keeps_nothing_and_says_so() {
+    let origin = Origin::new(|number, _| {
+        let answer = fresh().header("etag", "\"a\"");
+        let status = if number == 1 { 304 } else { 200 };
+        Ok(answer.status(status).body(text("page"))?)
+    });
+    let layer = HttpCacheLayer::new(Rules::shared());
+    let service = layer.layer(origin.takes(std::time::Duration::from_secs(1)));
+    ask(&service, ("GET", PAGE, &[])).await;
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    let (reply, ()) = tokio::join!(send(&service, request(("GET", PAGE, &[]))), async {
+        tokio::task::yield_now().await;
+        layer.handle().clear();
+    });
+    let told = "http-cache; fwd=stale; fwd-status=304; ttl=59";
+    assert_eq!(reply.unwrap().field("cache-status"), told);
+    assert_eq!(layer.handle().statistics().usage.entries, 0);
 }
 
 #[tokio::test(start_paused = true)]
