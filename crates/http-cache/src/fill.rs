@@ -1,7 +1,8 @@
 //! A body that is kept while it streams.
 //!
 //! Whoever reads it asks the source for more when there is nothing left to read, so that neither a slow client nor
-//! one that has gone away holds up another. What was read lies in pieces that all readers share.
+//! one that has gone away holds up another. What was read lies in pieces that all readers share; small frames are put
+//! together, so that a body takes little more memory than it has bytes, however it comes.
 
 use std::{
     any::Any,
@@ -20,19 +21,18 @@ pub(crate) use self::{
     source::{Source, after, poll_plain, source},
 };
 use self::{
-    locked::{Locked, Phase, Piece},
-    reader::CutShort,
+    locked::{Locked, Phase},
+    reader::{CutShort, Place},
 };
 
 mod allowance;
 mod locked;
+mod pieces;
 mod reader;
 mod source;
 #[cfg(test)]
 mod tests;
 
-/// Smaller pieces are always copied.
-const SMALL: usize = 16 * 1024;
 /// How often the source is asked at one go.
 const POLLS: usize = 32;
 
@@ -85,8 +85,8 @@ impl Fill {
         self.length
     }
 
-    /// Waits for a piece after the first `at`, or with `None` for the end.
-    fn poll(self: &Arc<Self>, number: u64, at: Option<usize>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for something to read at `at`, or with `None` for the end.
+    fn poll(self: &Arc<Self>, number: u64, at: Option<Place>, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..POLLS {
             let source = self.with(|locked| {
                 if locked.has_news(at) {
@@ -131,10 +131,9 @@ impl Fill {
     }
 
     fn take_in(&self, source: Source, frame: Frame<Bytes>, is_end: bool, reads: bool) {
-        let piece = Piece::of(frame);
         let (taken, is_whole) = self.with(|locked| {
-            let taken = locked.take_in(piece, self.length, self.limit);
-            (taken, self.length == Some(locked.length))
+            let taken = locked.take_in(frame, self.length, self.limit);
+            (taken, self.length == Some(locked.pieces.length()))
         });
         if !taken {
             self.give_up(End::TooLarge);
@@ -156,7 +155,8 @@ impl Fill {
 
     /// The source has given everything.
     fn end(&self) {
-        let is_whole = self.with(|locked| self.length.is_none_or(|length| length == locked.length));
+        let is_whole =
+            self.with(|locked| self.length.is_none_or(|length| length == locked.pieces.length()));
         if is_whole {
             self.keep();
         } else {
@@ -182,7 +182,7 @@ impl Fill {
 
     /// Hands over what has come as a whole, before those who wait for that are told.
     fn keep(&self) {
-        let (keep, whole) = self.with(|locked| (locked.keep.take(), locked.whole()));
+        let (keep, whole) = self.with(|locked| (locked.keep.take(), locked.pieces.whole()));
         if let Some(keep) = keep {
             keep(End::Whole(whole));
         }

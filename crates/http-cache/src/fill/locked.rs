@@ -7,15 +7,14 @@ use http::HeaderMap;
 use http_body::Frame;
 use tower_ballast_core::BoxError;
 
-use super::{Keep, SMALL, allowance::Reserved, source::Source};
+use super::{Keep, allowance::Reserved, pieces::Pieces, reader::Place, source::Source};
 
 pub(super) struct Locked {
     pub(super) phase: Phase,
     /// The source wants to be asked, and has not been since.
     pub(super) due: bool,
-    pub(super) pieces: Vec<Piece>,
-    /// How many bytes they have, trailers apart.
-    pub(super) length: u64,
+    pub(super) pieces: Pieces,
+    pub(super) trailers: Option<HeaderMap>,
     pub(super) reserved: Reserved,
     pub(super) keep: Option<Keep>,
     /// Whether the body was kept, once that is known.
@@ -42,13 +41,6 @@ pub(super) enum Phase {
     Alone(Option<Source>),
 }
 
-/// One frame.
-#[derive(Clone)]
-pub(super) enum Piece {
-    Data(Bytes),
-    Trailers(HeaderMap),
-}
-
 impl Locked {
     /// The number of the one who began it.
     pub(super) const FIRST: u64 = 0;
@@ -57,8 +49,8 @@ impl Locked {
         Self {
             phase: Phase::Here(source),
             due: true,
-            pieces: Vec::new(),
-            length: 0,
+            pieces: Pieces::new(),
+            trailers: None,
             reserved,
             keep: Some(keep),
             kept: None,
@@ -85,14 +77,26 @@ impl Locked {
         Some(self.next - 1)
     }
 
-    /// Whether there is something after the first `at` pieces, or without `at`, whether it is known what became of it.
-    pub(super) fn has_news(&self, at: Option<usize>) -> bool {
-        match at {
-            Some(at) => {
-                at < self.pieces.len() || !matches!(self.phase, Phase::Out | Phase::Here(_))
+    /// Whether there is something to read at `place`, or without one, whether it is known what became of the body.
+    pub(super) fn has_news(&self, place: Option<Place>) -> bool {
+        match place {
+            Some(place) => {
+                self.has_more(place) || !matches!(self.phase, Phase::Out | Phase::Here(_))
             }
             None => self.kept.is_some(),
         }
+    }
+
+    pub(super) fn has_more(&self, place: Place) -> bool {
+        place.bytes < self.pieces.length() || self.trailers.is_some() && !place.has_trailers
+    }
+
+    /// What comes next at `place`; of small frames all that have come since.
+    pub(super) fn next(&self, place: Place) -> Option<Frame<Bytes>> {
+        if let Some(data) = self.pieces.get(place.bytes) {
+            return Some(Frame::data(data));
+        }
+        self.trailers.clone().filter(|_| !place.has_trailers).map(Frame::trailers)
     }
 
     pub(super) fn sleep(&mut self, number: u64, reads: bool, waker: &Waker) {
@@ -135,20 +139,27 @@ impl Locked {
         self.wake_all()
     }
 
-    /// Takes a piece in and tells whether the body can still be kept.
-    pub(super) fn take_in(&mut self, piece: Piece, length: Option<u64>, limit: u64) -> bool {
-        let size = piece.size();
-        let fits = if piece.is_data() {
-            self.length += size;
-            match length {
-                Some(length) => self.length <= length,
-                None => self.length <= limit && self.reserved.grow(size),
+    /// Takes a frame in and tells whether the body can still be kept.
+    pub(super) fn take_in(&mut self, frame: Frame<Bytes>, said: Option<u64>, limit: u64) -> bool {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            // A frame of a kind that is not known cannot be given twice, and is left out.
+            Err(frame) => {
+                let trailers = frame.into_trailers().ok().filter(|trailers| !trailers.is_empty());
+                self.trailers = self.trailers.take().or(trailers);
+                return true;
             }
-        } else {
-            true
         };
-        if size > 0 {
-            self.pieces.push(if fits { piece.detached() } else { piece });
+        let size = data.len() as u64;
+        let length = self.pieces.length() + size;
+        let fits = match said {
+            Some(said) => length <= said,
+            None => length <= limit && self.reserved.grow(size),
+        };
+        if fits {
+            self.pieces.push(&data, said);
+        } else {
+            self.pieces.push_as_it_is(data);
         }
         fits
     }
@@ -157,26 +168,9 @@ impl Locked {
     pub(super) fn go_alone(&mut self, source: Source) -> Vec<Waker> {
         self.phase = Phase::Alone(Some(source).filter(|_| self.has_first));
         if !self.has_first {
-            self.pieces = Vec::new();
+            self.pieces = Pieces::new();
         }
         self.wake_all()
-    }
-
-    /// The pieces as one, which from now on they share. It has memory of its own: how large the buffers are that
-    /// the pieces were cut from cannot be seen.
-    pub(super) fn whole(&mut self) -> Bytes {
-        let mut whole = Vec::with_capacity(usize::try_from(self.length).unwrap_or(0));
-        self.pieces.iter().filter_map(Piece::data).for_each(|part| whole.extend_from_slice(part));
-        let whole = Bytes::from(whole);
-        let mut from = 0;
-        for piece in &mut self.pieces {
-            if let Piece::Data(data) = piece {
-                let to = from + data.len();
-                *data = whole.slice(from..to);
-                from = to;
-            }
-        }
-        whole
     }
 
     /// A reader goes away; with the last one what has come is dropped. Who has to be woken, and what is to be dropped.
@@ -192,7 +186,7 @@ impl Locked {
         }
         if self.readers == 0 && matches!(self.phase, Phase::Here(_)) {
             let source = mem::replace(&mut self.phase, Phase::Cut(None));
-            (self.pieces, self.reserved) = (Vec::new(), Reserved::none());
+            (self.pieces, self.reserved) = (Pieces::new(), Reserved::none());
             return (Vec::new(), Some(source));
         }
         // Perhaps it was the one that was woken to ask.
@@ -212,51 +206,5 @@ impl Locked {
     pub(super) fn wake_all(&mut self) -> Vec<Waker> {
         let reading = mem::take(&mut self.reading).into_values();
         reading.chain(mem::take(&mut self.waiting).into_values()).collect()
-    }
-}
-
-impl Piece {
-    pub(super) fn of(frame: Frame<Bytes>) -> Self {
-        match frame.into_data() {
-            Ok(data) => Self::Data(data),
-            // A frame of a kind that is not known cannot be given twice, and is left out.
-            Err(frame) => Self::Trailers(frame.into_trailers().unwrap_or_default()),
-        }
-    }
-
-    pub(super) fn into_frame(self) -> Frame<Bytes> {
-        match self {
-            Self::Data(data) => Frame::data(data),
-            Self::Trailers(trailers) => Frame::trailers(trailers),
-        }
-    }
-
-    pub(super) const fn is_data(&self) -> bool {
-        matches!(self, Self::Data(_))
-    }
-
-    pub(super) fn size(&self) -> u64 {
-        let size = match self {
-            Self::Data(data) => data.len(),
-            Self::Trailers(trailers) => {
-                trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
-            }
-        };
-        size as u64
-    }
-
-    /// A small one in memory of its own, since it may keep a much larger buffer alive that it was cut from.
-    pub(super) fn detached(self) -> Self {
-        match self {
-            Self::Data(data) if data.len() < SMALL => Self::Data(Bytes::copy_from_slice(&data)),
-            piece => piece,
-        }
-    }
-
-    const fn data(&self) -> Option<&Bytes> {
-        match self {
-            Self::Data(data) => Some(data),
-            Self::Trailers(_) => None,
-        }
     }
 }

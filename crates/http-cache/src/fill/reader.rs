@@ -13,7 +13,7 @@ use tower_ballast_core::BoxError;
 
 use super::{
     Fill,
-    locked::{Locked, Phase, Piece},
+    locked::{Locked, Phase},
     source::Source,
 };
 
@@ -21,9 +21,14 @@ use super::{
 pub(crate) struct Reader {
     fill: Arc<Fill>,
     number: u64,
-    /// How many pieces and how many bytes it has read.
-    pieces: usize,
-    bytes: u64,
+    place: Place,
+}
+
+/// What of a body was read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    pub(super) bytes: u64,
+    pub(super) has_trailers: bool,
 }
 
 /// What a reader gets.
@@ -49,12 +54,12 @@ pub(crate) enum Ended {
 pub(super) struct CutShort;
 
 impl Reader {
-    pub(super) const fn first(fill: Arc<Fill>) -> Self {
+    pub(super) fn first(fill: Arc<Fill>) -> Self {
         Self::another(fill, Locked::FIRST)
     }
 
-    pub(super) const fn another(fill: Arc<Fill>, number: u64) -> Self {
-        Self { fill, number, pieces: 0, bytes: 0 }
+    pub(super) fn another(fill: Arc<Fill>, number: u64) -> Self {
+        Self { fill, number, place: Place::default() }
     }
 
     /// The body it reads.
@@ -64,11 +69,11 @@ impl Reader {
 
     /// Reads on.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Read> {
-        ready!(self.fill.poll(self.number, Some(self.pieces), cx));
+        ready!(self.fill.poll(self.number, Some(self.place), cx));
         let leads = self.number == Locked::FIRST;
         let next = self.fill.with(|locked| {
-            if let Some(piece) = locked.pieces.get(self.pieces) {
-                return Ok(piece.clone());
+            if let Some(frame) = locked.next(self.place) {
+                return Ok(frame);
             }
             Err(match &mut locked.phase {
                 Phase::Ended { is_whole } if leads || *is_whole => Read::Next(None),
@@ -84,12 +89,12 @@ impl Reader {
             })
         });
         Poll::Ready(match next {
-            Ok(piece) => {
-                self.pieces += 1;
-                if piece.is_data() {
-                    self.bytes += piece.size();
+            Ok(frame) => {
+                match frame.data_ref() {
+                    Some(data) => self.place.bytes += data.len() as u64,
+                    None => self.place.has_trailers = true,
                 }
-                Read::Next(Some(Ok(Piece::into_frame(piece))))
+                Read::Next(Some(Ok(frame)))
             }
             Err(read) => read,
         })
@@ -99,7 +104,7 @@ impl Reader {
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         ready!(self.fill.poll(self.number, None, cx));
         Poll::Ready(self.fill.with(|locked| match locked.kept {
-            Some(true) => Ended::Whole(locked.length),
+            Some(true) => Ended::Whole(locked.pieces.length()),
             _ if matches!(locked.phase, Phase::Cut(_) | Phase::Ended { .. }) => Ended::Cut,
             _ => Ended::Alone,
         }))
@@ -108,7 +113,7 @@ impl Reader {
     /// Whether there is nothing more to read.
     pub(crate) fn is_end_stream(&self) -> bool {
         self.fill.with(|locked| {
-            locked.pieces.len() == self.pieces
+            !locked.has_more(self.place)
                 && match &locked.phase {
                     Phase::Ended { is_whole } => *is_whole,
                     // A body that is empty says so before it is read.
@@ -120,7 +125,7 @@ impl Reader {
 
     /// How much there is left to read.
     pub(crate) fn size_hint(&self) -> SizeHint {
-        let left = |all: u64| all.saturating_sub(self.bytes);
+        let left = |all: u64| all.saturating_sub(self.place.bytes);
         let hint = &self.fill.hint;
         if let Some(length) = self.fill.length.or_else(|| hint.exact()) {
             return SizeHint::with_exact(left(length));

@@ -8,7 +8,9 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use allocation_counter::measure;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use http_body_util::StreamBody;
@@ -343,6 +345,58 @@ fn what_is_kept_has_memory_of_its_own() {
         assert_eq!(whole.capacity(), 500_000);
     }
     assert!(buffer.is_unique());
+}
+
+#[test]
+fn a_body_takes_little_more_memory_than_it_has_bytes_however_it_comes() {
+    for (frames, size) in [(200_000, 1), (20_000, 50), (300, 5000), (62, 16_000), (50, 20_000)] {
+        let length = frames * size as u64;
+        for reads in [false, true] {
+            let (coming, whole) = heap(frames, size, reads);
+            assert!(coming <= length / 100 * 115, "{coming} of {length}, by {size}");
+            // It is copied to be one.
+            assert!(whole <= length / 100 * 215, "{whole} of {length}, by {size}");
+        }
+    }
+    let (few, _) = heap(10, 1, true);
+    assert!(few <= 1024, "{few}");
+}
+
+/// How much of the heap a body takes at most, before its end and with it, beside what it is made of; it is read as it
+/// comes, or when all has come.
+fn heap(frames: u64, size: usize, reads: bool) -> (u64, u64) {
+    let length = frames * size as u64;
+    let frame = Bytes::from(vec![1; size]);
+    let body = (0..frames).map(move |_| Ok::<_, BoxError>(Frame::data(frame.clone())));
+    let (end, ends) = tokio::sync::oneshot::channel::<()>();
+    let wait = futures_util::stream::once(ends).filter_map(|_| std::future::ready(None));
+    let body = StreamBody::new(futures_util::stream::iter(body).chain(wait));
+    let (mut coming, allowance) = (0, Allowance::new(length));
+    let info = measure(|| {
+        let reserved = allowance.reserve(0).unwrap();
+        let keep = Box::new(|end| assert!(matches!(end, End::Whole(_))));
+        let mut first = Fill::begin(source(body), None, length, reserved, keep);
+        let other = first.fill().join().unwrap();
+        coming = measure(|| {
+            while allowance.taken() < length {
+                if reads {
+                    assert!(read(&mut first, Waker::noop()).is_ready());
+                } else {
+                    let _ = first.poll_end(&mut Context::from_waker(Waker::noop()));
+                }
+            }
+        })
+        .bytes_max;
+        end.send(()).unwrap();
+        let mut bytes = 0;
+        for mut reader in [first, other] {
+            while let Poll::Ready(Read::Next(Some(Ok(frame)))) = read(&mut reader, Waker::noop()) {
+                bytes += frame.into_data().unwrap().len() as u64;
+            }
+        }
+        assert!(bytes >= length);
+    });
+    (coming, info.bytes_max)
 }
 
 /// What happens to a body and its readers.
