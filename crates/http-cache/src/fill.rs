@@ -157,18 +157,25 @@ impl Fill {
     fn end(&self) {
         let is_whole =
             self.with(|locked| self.length.is_none_or(|length| length == locked.pieces.length()));
-        if is_whole {
-            self.keep();
-        } else {
-            self.give_up(End::Cut);
+        if !is_whole {
+            return self.close_unkept(Phase::Ended { is_whole });
         }
+        self.keep();
         let wakers = self.with(|locked| locked.close(Phase::Ended { is_whole }));
         wakers.into_iter().for_each(Waker::wake);
     }
 
     fn cut(&self, error: Option<BoxError>) {
+        self.close_unkept(Phase::Cut(error));
+    }
+
+    /// Ends it and says that it was not kept at once: the one alone would mean that it was too large.
+    fn close_unkept(&self, phase: Phase) {
+        let wakers = self.with(|locked| {
+            locked.kept.get_or_insert(false);
+            locked.close(phase)
+        });
         self.give_up(End::Cut);
-        let wakers = self.with(|locked| locked.close(Phase::Cut(error)));
         wakers.into_iter().for_each(Waker::wake);
     }
 

@@ -348,6 +348,31 @@ fn what_is_kept_has_memory_of_its_own() {
 }
 
 #[test]
+fn one_that_was_cut_is_never_taken_for_one_that_was_too_large() {
+    for last in [Step::Fail, Step::Data(Vec::new())] {
+        let script = Script::new([data("one"), Step::Wait, last]);
+        let waiting = Arc::<Mutex<Option<Reader>>>::default();
+        let told = Arc::<Mutex<Option<(Poll<Ended>, bool)>>>::default();
+        let keep = {
+            let (waiting, told) = (Arc::clone(&waiting), Arc::clone(&told));
+            Box::new(move |_| {
+                // As another thread may ask at this moment.
+                let mut reader = waiting.lock().unwrap().take().unwrap();
+                let ended = reader.poll_end(&mut Context::from_waker(Waker::noop()));
+                *told.lock().unwrap() = Some((ended, reader.fill().join().is_some()));
+            })
+        };
+        let body = source(script.clone());
+        let mut first = Fill::begin(body, Some(7), 100, Reserved::none(), keep);
+        assert_eq!(text(&mut first).1, "waits");
+        *waiting.lock().unwrap() = first.fill().join();
+        script.go_on();
+        text(&mut first);
+        assert_eq!(*told.lock().unwrap(), Some((Poll::Ready(Ended::Cut), false)));
+    }
+}
+
+#[test]
 fn a_body_takes_little_more_memory_than_it_has_bytes_however_it_comes() {
     for (frames, size) in [(200_000, 1), (20_000, 50), (300, 5000), (62, 16_000), (50, 20_000)] {
         let length = frames * size as u64;
