@@ -19,6 +19,7 @@ mod page;
 mod peers;
 mod priority;
 mod retry_storm;
+mod sheds;
 
 use std::{
     env,

@@ -15,8 +15,14 @@ impl Page {
         let text = format!(
             "# {title}\n\n{text}\n\n\
              Written by `cargo xtask overload`: the real layers on a paused clock. Figures are of the \
-             worst of {} seeds unless said otherwise; drawings are of the first.\n",
-            super::seeds().end()
+             worst of {} seeds unless said otherwise; drawings are of the first. This page alone is \
+             written again, to the byte, by\n\n\
+             ```text\n\
+             BALLAST_OVERLOAD_SEEDS={0} cargo test --package tower-ballast-workspace --release \
+             --test suite -- overload::{} --nocapture\n\
+             ```\n",
+            super::seeds().end(),
+            name.replace('-', "_"),
         );
         Self { name, text, drawings: Vec::new() }
     }
@@ -46,6 +52,14 @@ impl Page {
         self
     }
 
+    /// What is asked of ours beside what it reaches.
+    pub(super) fn bars(self, bars: impl IntoIterator<Item = Bar>) -> Self {
+        let row = |Bar { of, bar, reached, is_met }: Bar| {
+            vec![of, bar, reached, if is_met { "met" } else { "**missed**" }.to_owned()]
+        };
+        self.section("Bars").table(&["of ours", "bar", "reached", ""], bars.into_iter().map(row))
+    }
+
     pub(super) fn drawing(mut self, name: &str, drawing: &Drawing) -> Self {
         let file = format!("{}-{name}.svg", self.name);
         let _ = write!(self.text, "\n![{}]({file})\n", drawing.title());
@@ -65,6 +79,40 @@ impl Page {
         for (file, drawing) in self.drawings {
             fs::write(folder.join(file), drawing).unwrap();
         }
+    }
+}
+
+/// One thing that is asked of ours.
+pub(super) struct Bar {
+    of: String,
+    bar: String,
+    reached: String,
+    is_met: bool,
+}
+
+impl Bar {
+    fn new(of: &str, sign: char, [bar, reached]: [String; 2], is_met: bool) -> Self {
+        Self { of: of.to_owned(), bar: format!("{sign} {bar}"), reached, is_met }
+    }
+
+    /// It is to be so much at least.
+    pub(super) fn least<T: PartialOrd + Copy>(
+        of: &str,
+        bar: T,
+        reached: T,
+        shown: impl Fn(T) -> String,
+    ) -> Self {
+        Self::new(of, '≥', [shown(bar), shown(reached)], reached >= bar)
+    }
+
+    /// It is to be so much at most.
+    pub(super) fn most<T: PartialOrd + Copy>(
+        of: &str,
+        bar: T,
+        reached: T,
+        shown: impl Fn(T) -> String,
+    ) -> Self {
+        Self::new(of, '≤', [shown(bar), shown(reached)], reached <= bar)
     }
 }
 
