@@ -174,7 +174,8 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
         self
     }
 
-    /// Makes every draw repeatable.
+    /// Makes every draw repeatable, also those of circuits that are later made
+    /// [separate](Self::separate) or [forked](Self::fork).
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         self.shared.seed(seed);

@@ -83,6 +83,7 @@ impl Shared {
     pub(crate) fn separate(&self) -> Self {
         let separate = Self::new(self.lock().circuit.settings.clone());
         separate.enforcement.set(self.enforcement.get());
+        separate.seed(self.random.next_u64());
         separate
     }
 

@@ -178,6 +178,22 @@ async fn a_circuit_that_is_gone_leaves_no_state_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn forks_of_a_seeded_circuit_draw_the_same_each_time_and_not_as_each_other() {
+    let rests = || async {
+        let layer = touchy().rest_spread(Ratio::percent::<50>()).seed(7);
+        let mut rests = Vec::new();
+        for fork in [layer.clone().fork(), layer.clone().separate(), layer] {
+            assert!(over(&fork).oneshot("fail").await.is_err());
+            rests.push(fork.handle().standing().rest);
+        }
+        rests
+    };
+    let first = rests().await;
+    assert_eq!(first, rests().await);
+    assert!(first[0] != first[1] && first[1] != first[2], "{first:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn off_counts_nothing_and_can_be_switched_on() {
     let layer = touchy().enforcement(Enforcement::Off);
     let service = over(&layer);
