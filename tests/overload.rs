@@ -17,6 +17,7 @@ mod limiters;
 mod limits;
 mod page;
 mod peers;
+mod preset;
 mod priority;
 mod retry_storm;
 mod sheds;

@@ -12,7 +12,7 @@ use tower_ballast_test::simulator::{
 use super::{
     is_long, millis,
     page::{Page, percent, time},
-    retry_storm::{Client, ours},
+    preset::{Client, over_http, preset},
     run_all, seconds, seeds,
 };
 
@@ -26,14 +26,6 @@ fn streams(clients: u32, rate: f64) -> [Stream; 1] {
 
 fn backoff() -> Backoff {
     Backoff::exponential(stretched(millis(100))).cap(stretched(seconds(5)))
-}
-
-fn preset<S>(scene: &Scene, inner: S) -> Client
-where
-    S: Service<Call, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
-    S::Response: Send + 'static,
-{
-    ours(scene, backoff(), inner, true)
 }
 
 /// How each of three services calls the next.
@@ -65,7 +57,7 @@ impl Hop {
                     .seed(scene.seed());
                 BoxCloneService::new(layers.layer(retry).layer(attempt).service(inner))
             }
-            Self::Preset => preset(scene, inner),
+            Self::Preset => over_http(&preset(scene), inner),
         }
     }
 }
@@ -157,7 +149,7 @@ fn competing(page: Page) -> Page {
         let found = run_all(&jobs, |seed| {
             simulate(*seed, async |scene| {
                 let backend = scene.serve(server());
-                let client = |_| preset(&scene, backend.clone());
+                let client = |_| over_http(&preset(&scene), backend.clone());
                 scene.offer(&streams(clients, 1_500.0), seconds(60), client).await
             })
         });
@@ -194,7 +186,7 @@ fn quick_errors(page: Page) -> Page {
         let found = run_all(&jobs, |seed| {
             simulate(*seed, async |scene| {
                 let backend = scene.serve(server().at(seconds(10), Change::QuickErrors(share)));
-                let client = |_| preset(&scene, backend.clone());
+                let client = |_| over_http(&preset(&scene), backend.clone());
                 let all = scene.offer(&streams(20, 700.0), seconds(60), client).await;
                 (all.success(span()), all.amplification(&backend.arrivals(), span()))
             })
