@@ -54,8 +54,8 @@ impl Page {
 
     /// What is asked of ours beside what it reaches.
     pub(super) fn bars(self, bars: impl IntoIterator<Item = Bar>) -> Self {
-        let row = |Bar { of, bar, reached, is_met }: Bar| {
-            vec![of, bar, reached, if is_met { "met" } else { "**missed**" }.to_owned()]
+        let row = |Bar { of, asked, reached, is_met }: Bar| {
+            vec![of, asked, reached, if is_met { "met" } else { "**missed**" }.to_owned()]
         };
         self.section("Bars").table(&["of ours", "bar", "reached", ""], bars.into_iter().map(row))
     }
@@ -85,14 +85,14 @@ impl Page {
 /// One thing that is asked of ours.
 pub(super) struct Bar {
     of: String,
-    bar: String,
+    asked: String,
     reached: String,
     is_met: bool,
 }
 
 impl Bar {
     fn new(of: &str, sign: char, [bar, reached]: [String; 2], is_met: bool) -> Self {
-        Self { of: of.to_owned(), bar: format!("{sign} {bar}"), reached, is_met }
+        Self { of: of.to_owned(), asked: format!("{sign} {bar}"), reached, is_met }
     }
 
     /// It is to be so much at least.

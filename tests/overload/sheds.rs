@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 use tower::{Service, ServiceExt, service_fn, util::BoxCloneService};
 use tower_ballast::{
-    BoxError, Priority, Reason, Rejected,
+    BoxError, Deadline, Priority, Reason, Rejected,
     core::{
         Random,
         clock::{self, Nanos},
@@ -96,7 +96,7 @@ impl Door {
             if !self.may_wait(&mut state, class) {
                 return Err(Rejected::new(Reason::QueueFull).into());
             }
-            let until = call.deadline.map_or(Nanos::MAX, |deadline| deadline.moment());
+            let until = call.deadline.map_or(Nanos::MAX, Deadline::moment);
             let (sender, turn) = oneshot::channel();
             state.waiting[self.line(class)].push_back(Waiter { class, until, turn: sender });
             turn
