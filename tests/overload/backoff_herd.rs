@@ -24,7 +24,12 @@ use tower_ballast::{
 };
 use tower_ballast_test::{simulator::Arrivals, time};
 
-use super::{drawing::Drawing, millis, page::Page, run_all, seconds, seeds};
+use super::{
+    drawing::Drawing,
+    millis,
+    page::{Bar, Page},
+    run_all, seconds, seeds,
+};
 
 const CLIENTS: u32 = 1_000;
 /// The gate lets in one client in this time ..
@@ -52,6 +57,8 @@ enum Told {
     Seconds,
     /// A moment of its own, in `retry-after-ms`.
     Millis,
+    /// The same, of a server of which one knows that no two are told the same: without jitter behind it.
+    Trusted,
 }
 
 #[derive(Debug, Clone)]
@@ -172,7 +179,7 @@ impl Job {
                 let noted = limit.layer(answer).map_request(move |()| gate.note());
                 BoxCloneService::new(retry.layer(noted))
             }
-            Told::Seconds | Told::Millis => {
+            Told::Seconds | Told::Millis | Told::Trusted => {
                 let ask = service_fn(move |_| {
                     let answer =
                         gate.ask().map_or_else(|slot| told.answer(slot), |()| Response::new(()));
@@ -205,7 +212,7 @@ impl Told {
     fn answer(self, slot: Duration) -> Response<()> {
         let answer = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
         let (name, value) = match self {
-            Self::Millis => ("retry-after-ms", slot.as_millis()),
+            Self::Millis | Self::Trusted => ("retry-after-ms", slot.as_millis()),
             _ => ("retry-after", slot.as_millis().div_ceil(1_000)),
         };
         answer.header(name, value.to_string()).body(()).expect("a number is a value")
@@ -228,11 +235,12 @@ const CLASSICAL: [Classical; 4] = [
 ];
 const JITTERS: [Jitter; 4] = [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated];
 
-const TOLD: [(Told, &str); 6] = [
+const TOLD: [(Told, &str); 7] = [
     (Told::Nothing, "nothing"),
     (Told::Same, "a second, to all"),
     (Told::Seconds, "its slot, in whole seconds (`Retry-After`)"),
     (Told::Millis, "its slot (`retry-after-ms`)"),
+    (Told::Trusted, "its slot (`retry-after-ms`), backoff without jitter"),
     (Told::Slot, "its slot, in process"),
     (Told::Limiter, "its slot, by `PriorityRateLimitLayer`"),
 ];
@@ -262,35 +270,40 @@ fn each_backoff_spreads_a_herd_as_well_as_its_jitter() {
     publish(&all);
 }
 
-/// Wanted of `retry-after-ms` as of a slot in process are 1.05 times the least time and a peak of 5.
-/// What keeps it from them: a client takes it for a hint, and waits a part of its backoff behind it.
-const REACHED: (f64, u64) = (1.4, 12);
+/// What is asked of a slot of one's own: attempts, when all are in, and the most in 10 ms.
+const BARS: (f64, Duration, u64) = (2.2, LEAST.saturating_add(millis(250)), 5);
+/// What a hint reaches that has jitter behind it: see what the page says of it.
+const REACHED: (f64, Duration, u64) = (2.2, LEAST.saturating_add(millis(1_250)), 8);
+/// Who gives a slot, or what tells of it.
+const SLOTS: [Told; 4] = [Told::Slot, Told::Limiter, Told::Trusted, Told::Millis];
 
 #[test]
 fn a_slot_for_each_client_leaves_nothing_to_spread() {
-    for seed in seeds() {
-        for slot in [Told::Slot, Told::Limiter] {
-            let slot = told(slot, seed).run();
-            assert!(slot.attempts <= 2.2, "{seed}: {}", slot.attempts);
-            assert!(slot.finished().is_some_and(|last| last <= LEAST.mul_f64(1.05)), "{seed}");
-            assert!(slot.peak <= 5, "{seed}: {}", slot.peak);
-        }
-
-        let hint = told(Told::Millis, seed).run();
-        assert!(hint.attempts <= 2.2, "{seed}: {}", hint.attempts);
-        assert!(hint.finished().is_some_and(|last| last <= LEAST.mul_f64(REACHED.0)), "{seed}");
-        assert!(hint.peak <= REACHED.1, "{seed}: {}", hint.peak);
-
-        // The same clients, told nothing.
-        let nothing = told(Told::Nothing, seed).run();
-        assert!(nothing.attempts > 2.2 && nothing.peak > 5, "{seed}: {}", nothing.attempts);
-        assert!(nothing.finished().is_none_or(|last| last > LEAST.mul_f64(1.05)), "{seed}");
+    let jobs: Vec<Job> = seeds().flat_map(|seed| SLOTS.map(|slot| told(slot, seed))).collect();
+    for (job, found) in jobs.iter().zip(run_all(&jobs, Job::run)) {
+        let (attempts, last, peak) = if job.told == Told::Millis { REACHED } else { BARS };
+        let finished = found.finished();
+        assert!(found.attempts <= attempts, "{job:?}: {}", found.attempts);
+        assert!(finished.is_some_and(|finished| finished <= last), "{job:?}: {finished:?}");
+        assert!(found.peak <= peak, "{job:?}: {}", found.peak);
+    }
+    // The same clients, told nothing.
+    let jobs: Vec<Job> = seeds().map(|seed| told(Told::Nothing, seed)).collect();
+    for (job, found) in jobs.iter().zip(run_all(&jobs, Job::run)) {
+        assert!(found.attempts > BARS.0 && found.peak > BARS.2, "{job:?}: {}", found.attempts);
+        assert!(found.finished().is_none_or(|last| last > BARS.1), "{job:?} proves nothing");
     }
 }
 
 /// The default backoff, with its cap.
 fn told(told: Told, seed: u64) -> Job {
-    Job { backoff: Backoff::exponential(BASE).cap(CAP), told, seed }
+    let backoff = Backoff::exponential(BASE).cap(CAP);
+    let jitter = if told == Told::Trusted { Jitter::None } else { Jitter::Full };
+    Job { backoff: backoff.jitter(jitter), told, seed }
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
 }
 
 fn publish(classical: &[Found]) {
@@ -305,20 +318,31 @@ fn publish(classical: &[Found]) {
     let none = classical[classical.len() / 4 * 3].curve();
     drawing = drawing.curve("no jitter", none);
     let mut told_rows = Vec::new();
+    let mut bars = Vec::new();
     for (what, name) in TOLD {
         let jobs: Vec<Job> = seeds().map(|seed| told(what, seed)).collect();
         let found = run_all(&jobs, Job::run);
-        let worst = |figure: fn(&Found) -> f64| found.iter().map(figure).fold(0.0, f64::max);
+        let attempts = found.iter().map(|found| found.attempts).fold(0.0, f64::max);
         let finished: Option<Vec<Duration>> = found.iter().map(Found::finished).collect();
         let finished = finished.and_then(|all| all.into_iter().max());
-        told_rows.push(vec![
+        let peak = found.iter().map(|found| found.peak).max().unwrap_or(0);
+        let cells = [
             name.to_owned(),
-            format!("{:.2}", worst(|found| found.attempts)),
-            finished.map_or("never".into(), |last| format!("{:.2} s", last.as_secs_f64())),
-            format!("{}", found.iter().map(|found| found.peak).max().unwrap_or(0)),
-        ]);
-        let name = name.split(" (").next().unwrap_or(name);
-        drawing = drawing.curve(name, found[0].curve());
+            format!("{attempts:.2}"),
+            finished.map_or("never".into(), shown),
+            peak.to_string(),
+        ];
+        told_rows.push(cells.to_vec());
+        if SLOTS.contains(&what) {
+            let finished = finished.unwrap_or(HORIZON);
+            bars.extend([
+                Bar::most(&format!("{name}: attempts"), BARS.0, attempts, |a| format!("{a:.2}")),
+                Bar::most(&format!("{name}: all in after"), BARS.1, finished, shown),
+                Bar::most(&format!("{name}: peak"), BARS.2, peak, |peak| peak.to_string()),
+            ]);
+        }
+        let name = name.replace(" (`retry-after-ms`)", "").replace(" (`Retry-After`)", "");
+        drawing = drawing.curve(&name.replace('`', ""), found[0].curve());
     }
     Page::new(
         "backoff-herd",
@@ -326,6 +350,19 @@ fn publish(classical: &[Found]) {
         "A thousand clients fail at t = 0. From then on one is let in every 5 ms, which is two in \
          10 ms, and up to four at once when nobody came for 20 ms. They ask again until they are let \
          in, but no longer than ten minutes. All could be in after 5 s.",
+    )
+    .bars(bars)
+    .text(
+        "What is told over HTTP is a hint: the client cannot know that no other was told the same, and waits a part \
+         of its backoff behind it, up to 100 ms after the first refusal and up to 200 ms after the second. \
+         So they come out of turn, and who finds its moment taken by another is told one behind all others: an eighth of the \
+         clients, for a quarter more time. Tried were, over 20 seeds: equal jitter, 5.84 s and a peak of 8; decorrelated, 7.01 s and 8; \
+         a constant base, 5.69 s and 8; a base of 20 ms, 5.18 s and 6, and one of 5 ms, 5.01 s and 2. A client of a server whose moments are \
+         known to be distinct, as those of `PriorityRateLimitLayer` are, sets its backoff to no jitter, which is then the \
+         same for all, and meets the bar over HTTP too. That is no default: told the same by a server, such clients \
+         come back as one herd.\n\n\
+         The attempts by backoff and jitter are to be within 15 % of: constant 127, 50, 34; linear 196, 9.9, 8.5; fibonacci \
+         225, 8.4, 7.9; exponential 227, 6.4, 6.4; decorrelated 5.8. All are.",
     )
     .section("Attempts per client that is let in, by backoff and jitter")
     .text(
@@ -338,8 +375,8 @@ fn publish(classical: &[Found]) {
     .table(&["backoff", "no jitter", "full", "equal", "decorrelated"], rows)
     .section("By what a client is told when it is refused")
     .text(
-        "All have the exponential backoff with full jitter, which comes behind a hint and not behind \
-         a slot that was kept in process. The peak is the most attempts in 10 ms, after the first \
+        "All have the exponential backoff, unless said otherwise with full jitter, which comes behind a hint \
+         and not behind a slot that was kept in process. The peak is the most attempts in 10 ms, after the first \
          moment.",
     )
     .table(&["told", "attempts", "all in after", "peak"], told_rows)

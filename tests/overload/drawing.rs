@@ -10,8 +10,8 @@ const RIGHT: f64 = 200.0;
 const ABOVE: f64 = 34.0;
 const BELOW: f64 = 40.0;
 /// Told apart also by those who see no red or green (Okabe and Ito).
-const COLOURS: [&str; 7] =
-    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555"];
+const COLOURS: [&str; 8] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555", "#000000"];
 
 pub(super) struct Drawing {
     title: String,
