@@ -13,6 +13,7 @@ mod drawing;
 mod fairness;
 mod figures;
 mod half_open;
+mod hang;
 mod limiters;
 mod limits;
 mod page;

@@ -4,7 +4,7 @@
 //! It halves by workers, where the limit must halve too, or by the time that a call takes, where it
 //! must not. Who cannot tell the two from each other loses throughput or builds a queue.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use tower_ballast::{Ratio, core::Multiplier};
 use tower_ballast_test::simulator::{Change, Server, ServiceTime, Stream, simulate};
@@ -14,19 +14,19 @@ use super::{
     is_long,
     limiters::{Answers, By, limited},
     millis,
-    page::{Page, percent},
+    page::{Bar, Page, percent},
     run_all, seconds, seeds,
 };
 
-const WORKERS: u32 = 40;
-const SERVICE: Duration = millis(20);
+pub(super) const WORKERS: u32 = 40;
+pub(super) const SERVICE: Duration = millis(20);
 /// Half more than it can do.
-const OFFERED: f64 = 3_000.0;
+pub(super) const OFFERED: f64 = 3_000.0;
 /// The capacity is whole, halved, and whole again, for so long each.
 const PHASE: Duration = seconds(20);
 const PHASES: usize = 3;
 
-const BY: [(By, &str); 5] = [
+pub(super) const BY: [(By, &str); 5] = [
     (By::BandwidthDelay, "`BandwidthDelay`"),
     (By::Aimd(millis(60)), "`Aimd` of 60 ms"),
     (By::Vegas, "`Vegas`"),
@@ -191,19 +191,20 @@ impl Job {
 }
 
 /// What was answered in each tenth of a second.
-struct Steps(Vec<Span>);
+pub(super) struct Steps(Vec<Span>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Span {
+pub(super) struct Span {
     answers: f64,
     /// Seconds that they took at the server, and that were worked on them.
-    seconds: f64,
-    worked: f64,
+    pub(super) seconds: f64,
+    pub(super) worked: f64,
 }
 
 impl Steps {
-    fn of(answers: &[[f64; 3]]) -> Self {
-        let mut steps = vec![Span::default(); 600];
+    pub(super) fn of(answers: &[[f64; 3]]) -> Self {
+        // No scenario is longer than a hundred seconds.
+        let mut steps = vec![Span::default(); 1_000];
         for [at, took, worked] in answers {
             if let Some(step) = steps.get_mut(tenth(*at)) {
                 step.answers += 1.0;
@@ -214,7 +215,7 @@ impl Steps {
         Self(steps)
     }
 
-    fn span(&self, begin: f64, length: f64) -> Span {
+    pub(super) fn span(&self, begin: f64, length: f64) -> Span {
         let steps = &self.0[tenth(begin + 0.01)..tenth(begin + length + 0.01)];
         steps.iter().fold(Span::default(), |sum, step| Span {
             answers: sum.answers + step.answers,
@@ -275,6 +276,49 @@ impl All {
         }))
     }
 
+    fn median(&self, by: By, halved: Halved, scatter: Scatter) -> Option<Figures> {
+        Some(self.median_and_worst(by, halved, scatter, Errors::None)?[0])
+    }
+
+    /// The medians of those that find a limit in another way.
+    fn others(&self, halved: Halved, scatter: Scatter) -> Vec<(&'static str, Figures)> {
+        let median = |(by, name)| Some((name, self.median(by, halved, scatter)?));
+        let is_other = |(by, _): &(By, &str)| !matches!(by, By::BandwidthDelay | By::Fixed(_));
+        BY.into_iter().filter(is_other).filter_map(median).collect()
+    }
+
+    /// Of ours, with the usual scatter: the median, the worst, and the median with quick errors.
+    fn asked(&self, halved: Halved) -> [Figures; 3] {
+        let figures = |errors| {
+            let figures = self.median_and_worst(By::BandwidthDelay, halved, USUAL, errors);
+            figures.expect("it was run")
+        };
+        let ([median, worst], [errors, _]) = (figures(Errors::None), figures(Errors::Quick));
+        [median, worst, errors]
+    }
+
+    fn bars(&self) -> Vec<Bar> {
+        let mut bars = Vec::new();
+        for (halved, name, _) in HALVED {
+            let [median, worst, errors] = self.asked(halved);
+            let times = |latency: f64| format!("{latency:.2}");
+            let after = |seconds: f64| format!("{seconds:.1} s");
+            for (of, bar, reached) in [("median", MEDIAN, median), ("worst", WORST, worst)] {
+                let of = |what| format!("{name}, {of} of the seeds: {what}");
+                let [throughput, latency] = [of("throughput"), of("latency")];
+                bars.extend([
+                    Bar::least(&throughput, bar.throughput, reached.throughput, percent),
+                    Bar::most(&latency, bar.latency, reached.latency, times),
+                    Bar::most(&of("good after"), bar.converged, reached.converged, after),
+                ]);
+            }
+            let share = errors.throughput / median.throughput;
+            let of = format!("{name}: throughput with 5 % errors, of that without");
+            bars.push(Bar::least(&of, WITH_ERRORS, share, percent));
+        }
+        bars
+    }
+
     fn cells(&self, by: By, halved: Halved, scatter: Scatter, errors: Errors) -> Vec<String> {
         let Some(both) = self.median_and_worst(by, halved, scatter, errors) else {
             return Vec::new();
@@ -287,6 +331,43 @@ impl All {
             ]
         };
         both.into_iter().flat_map(cells).collect()
+    }
+}
+
+/// Of the median of the seeds, and of the worst of them.
+const MEDIAN: Figures = Figures { throughput: 0.97, latency: 1.35, converged: 1.0 };
+const WORST: Figures = Figures { throughput: 0.95, latency: 1.5, converged: 5.0 };
+/// Of the throughput without errors.
+const WITH_ERRORS: f64 = 0.9;
+
+/// What the median of the seeds reaches when the times scatter otherwise.
+const REACHED: [(Halved, Scatter, Figures); 10] = {
+    const fn figures(throughput: f64, latency: f64, converged: f64) -> Figures {
+        Figures { throughput, latency, converged }
+    }
+    let (workers, service) = (Halved::Workers, Halved::Service);
+    let [none, little, much, bimodal, pareto] =
+        [OTHERS[0].0, OTHERS[1].0, OTHERS[2].0, OTHERS[3].0, OTHERS[4].0];
+    [
+        (workers, none, figures(0.89, 1.25, 1.0)),
+        (workers, little, figures(0.985, 1.25, 1.0)),
+        (workers, much, figures(0.975, 1.35, 1.0)),
+        (workers, bimodal, figures(0.96, 1.35, 1.0)),
+        (workers, pareto, figures(0.905, 1.4, 1.5)),
+        (service, none, figures(0.92, 1.2, 1.0)),
+        (service, little, figures(0.98, 1.25, 1.0)),
+        (service, much, figures(0.96, 1.3, 1.0)),
+        (service, bimodal, figures(0.95, 1.3, 1.5)),
+        (service, pareto, figures(0.92, 1.3, 1.5)),
+    ]
+};
+
+impl Figures {
+    /// Whether the others are as good as these.
+    fn is_met(&self, by: Self) -> bool {
+        by.throughput >= self.throughput
+            && by.latency <= self.latency
+            && by.converged <= self.converged
     }
 }
 
@@ -326,27 +407,21 @@ fn what_a_server_can_do_is_found_again_when_it_halves_and_doubles() {
     publish(&all);
 
     for (halved, ..) in HALVED {
-        let figures =
-            |by, errors| all.median_and_worst(by, halved, USUAL, errors).expect("it was run");
-        let [median, worst] = figures(By::BandwidthDelay, Errors::None);
-        assert!(median.throughput >= 0.97, "{halved:?}: {median:?}");
-        assert!(median.latency <= 1.35, "{halved:?}: {median:?}");
-        assert!(median.converged <= 1.0, "{halved:?}: {median:?}");
-        assert!(worst.throughput >= 0.95, "{halved:?}: {worst:?}");
-        assert!(worst.latency <= 1.5, "{halved:?}: {worst:?}");
-        assert!(worst.converged <= 5.0, "{halved:?}: {worst:?}");
-        let [errors, _] = figures(By::BandwidthDelay, Errors::Quick);
-        assert!(errors.throughput >= 0.9 * median.throughput, "{halved:?}: {errors:?}");
+        let [median, worst, errors] = all.asked(halved);
+        assert!(MEDIAN.is_met(median), "{halved:?}: {median:?}");
+        assert!(WORST.is_met(worst), "{halved:?}: {worst:?}");
+        assert!(errors.throughput >= WITH_ERRORS * median.throughput, "{halved:?}: {errors:?}");
     }
-    // None of the others has more of the throughput and less latency, however the times scatter.
-    for ((halved, ..), (scatter, _)) in
-        HALVED.into_iter().flat_map(|halved| OTHERS.map(|other| (halved, other)))
-    {
-        let figures = |by| Some(all.median_and_worst(by, halved, scatter, Errors::None)?[0]);
-        let Some(ours) = figures(By::BandwidthDelay) else { continue };
-        for peer in BY.into_iter().skip(1).filter_map(|(by, _)| figures(by)) {
-            let better = peer.throughput > ours.throughput && peer.latency < ours.latency;
-            assert!(!better, "{halved:?}, {scatter:?}: {peer:?}, {ours:?}");
+    for (halved, scatter, reached) in REACHED {
+        let ours = all.median(By::BandwidthDelay, halved, scatter);
+        assert!(ours.is_none_or(|ours| reached.is_met(ours)), "{halved:?}, {scatter:?}: {ours:?}");
+        for (by, peer) in all.others(halved, scatter) {
+            let ours = ours.expect("it was run with the others");
+            // Whoever is better in one figure is far off in the other, and none is as soon there.
+            let better = peer.throughput > ours.throughput || peer.latency < ours.latency;
+            let good = peer.throughput >= WORST.throughput && peer.latency <= WORST.latency;
+            assert!(!better || !good, "{halved:?}, {scatter:?}, {by:?}: {peer:?}, {ours:?}");
+            assert!(peer.converged >= ours.converged, "{halved:?}, {scatter:?}, {by:?}: {ours:?}");
         }
     }
     // Each of the others fails at one of the two, the fixed limit at fewer workers.
@@ -371,7 +446,8 @@ fn publish(all: &All) {
          of what was worked, both of the worst of the three phases, the first begun not knowing \
          anything. They are good from the first half second on with 92 % and 1.5 times. Beside the worst \
          seed's figures stand those of the median of the seeds. The others were run with five seeds.",
-    );
+    )
+    .bars(all.bars());
     for (halved, name, title) in HALVED {
         let row = |(by, name): (By, &str)| {
             let cells = all.cells(by, halved, USUAL, Errors::None);
@@ -409,6 +485,25 @@ fn without_bars(mut page: Page, all: &All) -> Page {
         let is_known = |(by, _): &(By, &str)| !matches!(by, By::Fixed(_));
         BY.into_iter().filter(is_known).map(row).collect::<Vec<_>>()
     };
+    page = page
+        .section("Beside the best of the others")
+        .text(
+            "The medians of five seeds. To be never worse than the best of the others is a bar that no limiter can meet figure \
+             by figure: one that lets all in has all the throughput, one that lets in hardly anything has no latency. What \
+             is asserted: whoever is better than ours in one of the two misses the loosest bar in the other, 95 % or 1.50, \
+             and none is good sooner. The best of the others is named with its other figure.\n\n\
+             Without any scatter ours has less throughput than `Vegas`, whose latency is twice as long. Calls that take \
+             all the same time come in waves: each time the limit goes down again after a look at what more would do, or to \
+             measure the latency without a queue, a whole wave is not begun, and the workers are idle for two or three tenths of a second. \
+             Tried without gain: to look every three seconds instead of every second (88.4 % by workers, 92.4 % by service, with three seeds), and \
+             to look with 10 % more instead of 25 % (88.4 % both).",
+        )
+        .table(
+            &["", "halves", "throughput", "best other", "latency", "best other", "good after", "best other"],
+            HALVED.into_iter().flat_map(|(halved, name, _)| {
+                OTHERS.map(|(scatter, scatters)| beside(all, (halved, name), (scatter, scatters)))
+            }),
+        );
     for (halved, name, _) in HALVED {
         let of_scatter = |(scatter, name)| rows(name, halved, scatter, Errors::None);
         let of_errors = |(errors, name)| rows(name, halved, USUAL, errors);
@@ -419,4 +514,35 @@ fn without_bars(mut page: Page, all: &All) -> Page {
             .table(&head, ERRORS.into_iter().flat_map(of_errors));
     }
     page
+}
+
+/// Ours, and for each figure the other that is best in it.
+fn beside(
+    all: &All,
+    (halved, by): (Halved, &str),
+    (scatter, scatters): (Scatter, &str),
+) -> Vec<String> {
+    let ours = all.median(By::BandwidthDelay, halved, scatter).expect("it was run");
+    let others = all.others(halved, scatter);
+    let best = |order: fn(&Figures, &Figures) -> Ordering| {
+        others.iter().min_by(|one, other| order(&one.1, &other.1)).expect("there are others")
+    };
+    let most = best(|one, other| other.throughput.total_cmp(&one.throughput));
+    let quickest = best(|one, other| one.latency.total_cmp(&other.latency));
+    let soonest = best(|one, other| one.converged.total_cmp(&other.converged));
+    let is_there = soonest.1.converged < PHASE.as_secs_f64();
+    vec![
+        scatters.to_owned(),
+        by.to_owned(),
+        percent(ours.throughput),
+        format!("{}, {} at {:.2}", percent(most.1.throughput), most.0, most.1.latency),
+        format!("{:.2}", ours.latency),
+        format!("{:.2}, {} at {}", quickest.1.latency, quickest.0, percent(quickest.1.throughput)),
+        format!("{:.1} s", ours.converged),
+        if is_there {
+            format!("{:.1} s, {}", soonest.1.converged, soonest.0)
+        } else {
+            "none".into()
+        },
+    ]
 }
