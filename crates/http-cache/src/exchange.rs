@@ -65,12 +65,12 @@ where
             return self.go_alone(miss).await;
         }
         let Self { service, request, quest, second } = self;
-        let (why, mut has_failed) = (miss.why, false);
+        let (why, mut has_failed, mut failed) = (miss.why, false, None);
         // Of those who were told of a failure one makes the call anew, and the others wait for that.
         for _ in 0..2 {
             let followed = match quest.coming() {
                 Some(coming) => quest.follow(coming, why).await,
-                None => match quest.shared.flights.board(quest.flight(&miss)) {
+                None => match quest.board(&miss, failed.take()) {
                     Boarding::First(start) => {
                         count(&quest.shared.counts.misses);
                         let mut call = Self { service, request, quest, second };
@@ -83,11 +83,14 @@ where
                     }
                     Boarding::Joined(seat) => {
                         let limit = quest.shared.settings.longest_wait.get();
-                        match Wait::new(seat, limit).await {
+                        let mut wait = Wait::new(seat, limit);
+                        let followed = match (&mut wait).await {
                             Some(Landed::Shared(shares)) => quest.share(shares, why).await,
                             Some(_) => Followed::Failed,
                             None => Followed::Late,
-                        }
+                        };
+                        failed = matches!(followed, Followed::Failed).then_some(wait);
+                        followed
                     }
                 },
             };

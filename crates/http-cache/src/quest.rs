@@ -3,19 +3,26 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, header};
-use tower_ballast_core::{clock, epochs::Epoch};
+use tower_ballast_core::{
+    clock,
+    epochs::Epoch,
+    flights::{Boarding, Wait},
+};
 
 use crate::{
     answer::{Found, Held, Miss, answer, look},
     body::CacheBody,
     engine::{Ask, Decision, Entry, Forward, Outcome, Rules, Status, Wall, decide},
-    exchange::Shares,
+    exchange::{Own, Shares},
     fill::{Ended, Reader},
     identity::Identity,
     progress::Coming,
     shared::{Shared, now},
     statistics::count,
 };
+
+/// A place among those who wait for the same.
+type Waiting = Wait<Arc<str>, Shares, Own>;
 
 /// What a client wants, as it said it.
 pub(crate) struct Quest {
@@ -90,6 +97,18 @@ impl Quest {
                 self.identity.apart(&self.head.headers, names.iter())
             }
             _ => Arc::clone(self.identity.text()),
+        }
+    }
+
+    /// Joins the call for the same, or begins it; all who have waited for one in vain share the next one.
+    pub(crate) fn board(
+        &self,
+        miss: &Miss,
+        failed: Option<Waiting>,
+    ) -> Boarding<Arc<str>, Shares, Own> {
+        match failed {
+            Some(failed) => self.shared.flights.board_again(failed.seat()),
+            None => self.shared.flights.board(self.flight(miss)),
         }
     }
 

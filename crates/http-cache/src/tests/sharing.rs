@@ -1,12 +1,18 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::join_all};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::advance;
-use tower::{Layer, Service};
-use tower_ballast_core::{Attempt, Deadline, Key, Priority, clock};
+use tower::{Layer, Service, service_fn};
+use tower_ballast_core::{Attempt, BoxError, Deadline, Key, Priority, clock};
 
 use super::origin::{Nothing, Origin, fetch, fresh, get, pieces, read, send, text};
 use crate::{HttpCacheLayer, engine::Rules};
@@ -84,6 +90,26 @@ async fn the_first_one_may_go_away_at_any_moment() {
             assert_eq!(origin.calls(), 1, "gone after {moment} half seconds, {length:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_waited_in_vain_share_one_more_call_however_soon_that_fails() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let service = service_fn(move |_: http::Request<Nothing>| {
+        let number = counted.fetch_add(1, SeqCst);
+        async move {
+            // All have come when the first one fails, and the second fails at once.
+            if number == 0 {
+                tokio::time::sleep(SECOND).await;
+            }
+            Err::<http::Response<Nothing>, _>(BoxError::from("down"))
+        }
+    });
+    let service = HttpCacheLayer::new(Rules::shared()).layer(service);
+    let all = join_all((0..1000).map(|_| service.clone().call(get(URI)))).await;
+    assert_eq!(calls.load(SeqCst), 2);
+    assert_eq!(all.iter().filter(|answer| answer.is_err()).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
