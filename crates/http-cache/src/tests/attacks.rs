@@ -1,11 +1,11 @@
 //! No answer of one identity reaches another.
 
 use http::{HeaderName, Request, Response, header};
-use tower::Layer;
+use tower::{Layer, Service};
 
-use super::origin::{Cached, Nothing, Origin, fresh, send, text};
+use super::origin::{Cached, Nothing, Origin, fresh, read, send, text};
 use crate::{
-    HttpCacheLayer,
+    HttpCache, HttpCacheLayer, Parts,
     engine::{Cookies, Rules},
 };
 
@@ -24,16 +24,17 @@ fn request((method, uri, fields): Asked) -> Request<Nothing> {
     request.body(Nothing::default()).unwrap()
 }
 
-/// Says everything that was asked, as a service does that knows its clients.
+/// Says everything that was asked, as a service does that knows its clients, but for what it is asked to leave out.
 fn all_of(request: &Request<Nothing>) -> String {
     let mut fields: Vec<String> = request
         .headers()
         .iter()
-        .filter(|(name, _)| !name.as_str().starts_with("if-"))
+        .filter(|(name, _)| !name.as_str().starts_with("if-") && *name != "range")
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
     fields.sort();
-    format!("{} {} {}", request.method(), request.uri(), fields.join(", "))
+    let method = if *request.method() == "HEAD" { "GET" } else { request.method().as_str() };
+    format!("{method} {} {}", request.uri(), fields.join(", "))
 }
 
 async fn ask(service: &Cached, asked: Asked) -> String {
@@ -151,6 +152,81 @@ async fn no_answer_of_one_identity_reaches_another() {
 
             let both = futures_util::future::join(ask(&service, *one), ask(&service, *other));
             assert!(is_open || both.await.1 == own, "{what}, at once: {one:?}, {other:?}");
+        }
+    }
+}
+
+/// Says whom it answers, also to a HEAD, and with a part where one is wanted.
+fn teller(fields: Fields) -> Origin {
+    Origin::new(move |_, request| {
+        let whom = all_of(request);
+        let mut answer = Response::builder().header("whom", &whom);
+        for (name, value) in fields {
+            answer = answer.header(*name, *value);
+        }
+        answer = answer.header("cache-control", "max-age=60, stale-while-revalidate=600");
+        answer = answer.header("etag", format!("\"{whom}\""));
+        Ok(match (request.method().as_str(), request.headers().get("range")) {
+            ("HEAD", _) => answer.header("content-length", whom.len()).body(text(""))?,
+            (_, Some(range)) => {
+                let from = if range == "bytes=0-3" { 0 } else { 4 };
+                let to = if from == 0 { 4 } else { whom.len() };
+                let field = format!("bytes {from}-{}/{}", to - 1, whom.len());
+                let answer = answer.status(206).header("content-range", field);
+                answer.body(text(&whom[from..to]))?
+            }
+            _ => answer.body(text(&whom))?,
+        })
+    })
+}
+
+/// Whom the answer to that request is for.
+async fn whom<P: Parts<Nothing>>(
+    service: &HttpCache<Origin, P>,
+    request: Request<Nothing>,
+) -> String {
+    let reply = read(service.clone().call(request).await.unwrap()).await;
+    let whom = reply.field("whom").to_owned();
+    assert!(whom.contains(reply.text()), "{whom}: {reply:?}");
+    whom
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_head_part_or_renewal_of_one_identity_is_the_answer_of_another() {
+    no_answer_of_one_becomes_another_s(HttpCacheLayer::new).await;
+    no_answer_of_one_becomes_another_s(|rules| HttpCacheLayer::new(rules).complete_parts()).await;
+}
+
+async fn no_answer_of_one_becomes_another_s<P: Parts<Nothing>>(
+    layer: fn(Rules) -> HttpCacheLayer<P>,
+) {
+    let kinds = [("GET", None), ("HEAD", None), ("GET", Some("bytes=0-3"))];
+    let of_kind = |asked: Asked, (method, range): (&str, Option<&str>)| {
+        let mut request = request(asked);
+        *request.method_mut() = method.parse().unwrap();
+        if let Some(range) = range {
+            request.headers_mut().insert(header::RANGE, range.parse().unwrap());
+        }
+        request
+    };
+    for (what, one, other, says) in PAIRS.iter().filter(|(_, one, ..)| one.0 == "GET") {
+        for (one, other) in [(*one, *other), (*other, *one)] {
+            // Without credentials an answer is for everybody, also for those who have some.
+            if *what == "credentials" && one.2.is_empty() {
+                continue;
+            }
+            for (first, second) in kinds.iter().flat_map(|one| kinds.map(|other| (*one, other))) {
+                let service = layer(Rules::shared()).layer(teller(says));
+                // The second time it is stale, and renewed beside that.
+                for seconds in [0, 61] {
+                    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+                    whom(&service, of_kind(one, first)).await;
+                    tokio::task::yield_now().await;
+                    let own = of_kind(other, second);
+                    let (told, own) = (whom(&service, own).await, all_of(&of_kind(other, second)));
+                    assert_eq!(told, own, "{what}: {first:?} {one:?}, {second:?} {other:?}");
+                }
+            }
         }
     }
 }
