@@ -100,6 +100,14 @@ impl<P> HttpCacheLayer<P> {
         self
     }
 
+    /// How long a renewal beside a stale answer may take, until its body has ended, before it is given up; the next one who is
+    /// served the stale answer begins another. Others who wait for it go on with it. Default: 30 seconds.
+    #[must_use]
+    pub fn longest_renewal(self, limit: Duration) -> Self {
+        self.shared.settings.longest_renewal.set(limit);
+        self
+    }
+
     /// Which fields of a request are part of its key, beside its target: then answers are kept apart by them, for instance by
     /// `Authorization`. The first choice stays. Default: none.
     #[must_use]

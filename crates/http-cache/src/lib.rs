@@ -90,6 +90,7 @@
 //! | largest body that is kept | 8 MiB |
 //! | all bodies on their way | 64 MiB |
 //! | longest wait for another one's call | 10 seconds |
+//! | longest renewal beside a stale answer | 30 seconds |
 //! | stale answers, heuristics, cookies, targeted fields | see [`Rules`](engine::Rules) |
 //!
 //! # Events and cost
@@ -100,6 +101,18 @@
 //!
 //! A hit allocates for its key and for the map of its fields, and nothing for its body, which is shared. A miss costs besides a copy of the request's fields, and the body, which is copied
 //! into memory of its own unless nobody else has it; for a moment at its end a body in pieces takes twice its size.
+//!
+//! # Declined
+//!
+//! Of the public conformance tests for HTTP caches (`http-tests/cache-tests`) four are declined, each for a reason;
+//! [`Rules::lenient`](engine::Rules::lenient) takes for true what such an origin seems to mean, and passes them.
+//!
+//! | test | declined, since |
+//! |---|---|
+//! | `partial-store-partial-reuse-partial` | five bytes came that claim to be six: the last of ten that is asked for may not be among them |
+//! | `partial-store-partial-reuse-partial-absent` | the same, asked for to the end |
+//! | `partial-store-partial-reuse-partial-suffix` | the same, of which the very last is asked for |
+//! | `conditional-lm-fresh-no-lm` | without `Last-Modified` the `Date` is compared, and it is later than the client's (RFC 9111 section 4.3.2) |
 //!
 //! # Features
 //!
@@ -119,6 +132,7 @@ mod parts;
 mod pass;
 mod progress;
 mod quest;
+mod refresh;
 #[cfg(feature = "reqwest")]
 mod reqwest_types;
 mod resource;

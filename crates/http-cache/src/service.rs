@@ -1,27 +1,23 @@
 use std::{
-    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use tokio::runtime::Handle;
-use tower_ballast_core::{
-    BoxError,
-    flights::{Boarding, Landed},
-};
+use tower_ballast_core::BoxError;
 use tower_service::Service;
 
 use crate::{
-    answer::{Found, Miss, ask, look, refusal},
+    answer::{Found, ask, look, refusal},
     body::CacheBody,
-    engine::{Forward, Outcome, Status},
-    exchange::{Exchange, Own, make_nobodys},
+    engine::{Outcome, Status},
+    exchange::Exchange,
     future::ResponseFuture,
     parts::{Parts, WholeOnly},
     pass::pass,
-    quest::{Head, Quest, varying},
+    quest::{Head, Quest},
+    refresh::refresh,
     shared::Shared,
     statistics::count,
 };
@@ -95,66 +91,3 @@ fn has_body<B: Body>(request: &Request<B>) -> bool {
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
         || !request.body().is_end_stream()
 }
-
-/// Renews what is served stale in the background, unless that is being done.
-fn refresh<S, B, RB>(mut exchange: Exchange<S, B>)
-where
-    S: Service<Request<B>, Response = Response<RB>> + Clone + Send + 'static,
-    S::Error: Send + 'static,
-    S::Future: Send + 'static,
-    B: Send + 'static,
-    RB: Body + Send + 'static,
-    RB::Error: Into<BoxError>,
-{
-    make_own(&mut exchange);
-    let (quest, shared) = (&exchange.quest, Arc::clone(&exchange.quest.shared));
-    let resource = shared.find(&quest.identity);
-    let Some(variant) = resource.variant_for(&quest.head.headers).cloned() else { return };
-    let Ok(runtime) = Handle::try_current() else { return };
-    let miss = Miss { why: Forward::Stale, validate: Some(variant), rest: None, resource };
-    let Boarding::First(start) = shared.flights.board(quest.flight(&miss)) else { return };
-    count(&shared.counts.refreshed);
-    let seat = start.with(exchange.renew(miss), Own::share);
-    drop(runtime.spawn(async {
-        if let Landed::Led(own) = seat.await
-            && let Ok(mut response) = own.into_outcome::<RB, S::Error>()
-        {
-            poll_fn(|cx| response.body_mut().poll_end(cx)).await;
-        }
-    }));
-}
-
-/// Makes a client's request one of the cache's own: nothing of it is meant for that client alone, unless it is part of
-/// the key or chooses the variant. In the cache of one user it still says who that is, for so does what is kept.
-fn make_own<S, B>(exchange: &mut Exchange<S, B>) {
-    let Exchange { request, quest, .. } = exchange;
-    make_nobodys(request);
-    let resource = quest.shared.find(&quest.identity);
-    let variant = resource.variant_for(&quest.head.headers);
-    let mut needed: Vec<HeaderName> = quest.shared.settings.keyed().to_vec();
-    needed.extend(variant.into_iter().flat_map(|variant| varying(variant.entry.headers())));
-    if !quest.rules.is_shared() {
-        needed.extend([header::COOKIE, header::AUTHORIZATION]);
-    }
-    *request.method_mut() = Method::GET;
-    for name in OWN {
-        if !needed.contains(&name) {
-            request.headers_mut().remove(name);
-        }
-    }
-    quest.head = Head::of(request);
-}
-
-/// What a client says for itself.
-const OWN: [HeaderName; 10] = [
-    header::RANGE,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
-    header::IF_MODIFIED_SINCE,
-    header::IF_UNMODIFIED_SINCE,
-    header::IF_RANGE,
-    header::CACHE_CONTROL,
-    header::PRAGMA,
-    header::COOKIE,
-    header::AUTHORIZATION,
-];

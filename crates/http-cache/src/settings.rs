@@ -16,11 +16,13 @@ use crate::engine::Rules;
 pub(crate) type TagsOf = dyn Fn(&HeaderMap, &mut Vec<Key>) + Send + Sync;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_RENEWAL: Duration = Duration::from_secs(30);
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 pub(crate) struct Settings {
     rules: RwLock<Arc<Rules>>,
     pub(crate) longest_wait: Span,
+    pub(crate) longest_renewal: Span,
     largest: AtomicU64,
     keyed: OnceLock<Box<[HeaderName]>>,
     unkeyed: OnceLock<Box<[HeaderName]>>,
@@ -32,6 +34,7 @@ impl Settings {
         Self {
             rules: RwLock::new(Arc::new(rules)),
             longest_wait: Span::new(LONGEST_WAIT),
+            longest_renewal: Span::new(LONGEST_RENEWAL),
             largest: AtomicU64::new(LARGEST),
             keyed: OnceLock::new(),
             unkeyed: OnceLock::new(),

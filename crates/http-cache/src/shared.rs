@@ -1,9 +1,10 @@
 //! What all services of one layer share.
 
 use std::{
+    collections::HashSet,
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     capacity: Mutex<Option<Capacity>>,
     pub(crate) flights: Flights<Arc<str>, Shares, Own>,
     pub(crate) progress: Progress,
+    renewing: Mutex<HashSet<Arc<str>>>,
     pub(crate) allowance: Allowance,
     epochs: Epochs,
     /// Of those who change what is kept for a target one comes after the other.
@@ -56,6 +58,7 @@ impl Shared {
             capacity: Mutex::default(),
             flights: Flights::new(),
             progress: Progress::new(),
+            renewing: Mutex::default(),
             allowance: Allowance::new(COMING),
             epochs: Epochs::new(),
             changing: std::array::from_fn(|_| Mutex::default()),
@@ -94,6 +97,11 @@ impl Shared {
         let besides = Resource::size_without_body(identity, entry, tags);
         let left = self.store().largest().checked_sub(besides)?;
         Some(self.settings.largest().min(u64::try_from(left).unwrap_or(u64::MAX)))
+    }
+
+    /// What is made anew at present beside what is served stale, by the names of its calls.
+    pub(crate) fn renewing(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+        self.renewing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn identity(&self, uri: &Uri, headers: &HeaderMap) -> Option<Identity> {

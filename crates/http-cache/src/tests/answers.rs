@@ -183,3 +183,29 @@ async fn a_head_and_a_range_are_answered_from_what_is_there() {
     assert_eq!(range.field("content-range"), "bytes 2-4/10");
     assert_eq!(origin.calls(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_takes_too_long_is_given_up_and_another_one_begun() {
+    const FRESH: &str = "max-age=100, stale-while-revalidate=1000";
+    let answer = || Response::builder().header("cache-control", FRESH);
+    let slow_head = Origin::new(move |_, _| Ok(answer().body(text("page"))?)).takes(60 * SECOND);
+    let slow_body = Origin::new(move |number, _| {
+        Ok(answer().body(if number == 0 { text("page") } else { pieces(["page"; 60]) })?)
+    });
+    for origin in [slow_head, slow_body] {
+        let layer = HttpCacheLayer::new(Rules::shared());
+        let service = layer.layer(origin.clone());
+        fetch(&service, URI).await;
+        advance(101 * SECOND).await;
+        for calls in [2, 3] {
+            assert_eq!(fetch(&service, URI).await.text(), "page");
+            sleep(29 * SECOND).await;
+            fetch(&service, URI).await;
+            tokio::task::yield_now().await;
+            assert_eq!(origin.calls(), calls);
+            sleep(2 * SECOND).await;
+            let statistics = layer.handle().statistics();
+            assert_eq!((statistics.in_flight, statistics.coming), (0, 0));
+        }
+    }
+}
