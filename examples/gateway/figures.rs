@@ -18,15 +18,24 @@ pub(crate) const RECOVERED: f64 = 0.95;
 pub(crate) struct Fare {
     /// The share that got a good answer.
     pub(crate) success: f64,
-    /// Half of all answers, good or bad, came within this time.
+    /// Half of the answers came within this time.
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
 }
 
 impl Fare {
+    /// With the times of all answers, good or bad.
     pub(crate) fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
+        Self::with_times_of(samples, |_| true)
+    }
+
+    fn with_times_of<'a>(
+        samples: impl IntoIterator<Item = &'a Sample>,
+        is_timed: impl Fn(&Sample) -> bool,
+    ) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
-        let mut times: Vec<_> = samples.iter().map(|sample| sample.took).collect();
+        let timed = samples.iter().filter(|sample| is_timed(sample));
+        let mut times: Vec<_> = timed.map(|sample| sample.took).collect();
         times.sort_unstable();
         let good = samples.iter().filter(|sample| sample.outcome == Outcome::Good).count();
         Self {
@@ -48,11 +57,12 @@ impl Run {
         self.fare(self.phase(name))
     }
 
-    /// How those of one priority fared in the flood.
+    /// How those of one priority fared in the flood, with the times of the good answers: how long they waited.
     pub(crate) fn fare_in_flood(&self, priority: Priority) -> Fare {
         let flood = self.phase("flood");
         let is_it = |sample: &&Sample| sample.phase == flood && sample.priority == priority;
-        Fare::of(self.samples.iter().filter(is_it))
+        let is_good = |sample: &Sample| sample.outcome == Outcome::Good;
+        Fare::with_times_of(self.samples.iter().filter(is_it), is_good)
     }
 
     fn phase(&self, name: &str) -> usize {

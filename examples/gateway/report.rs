@@ -105,7 +105,8 @@ pub(crate) fn verdict(promises: &[Promise]) -> String {
 
 fn caption() -> String {
     format!(
-        "  good: the right answer, whole. p50, p99: the time to any answer, good or bad.\n  \
+        "  good: the right answer, whole. p50, p99: the time to any answer, good or bad;\n  \
+           of the four priorities, to a good one.\n  \
            calls per request: less than one where some requests are refused and never sent.\n  \
            time to recover: until the first second with {:.0} % good answers.\n  \
            off: what a service does by habit; reads are sent up to {ATTEMPTS} times, {} ms apart, with {} ms\n  \
