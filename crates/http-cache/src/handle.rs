@@ -46,10 +46,11 @@ impl HttpCacheHandle {
     }
 
     /// Lets go of all that is kept for an absolute URI, and tells whether there was anything. An answer that is on its way
-    /// is given to those who wait for it, and not kept.
+    /// is given to those who wait for it, and not kept. Where fields are part of the [key](crate::HttpCacheLayer::keyed)
+    /// it looks at each entry.
     pub fn invalidate(&self, uri: &Uri) -> bool {
         let key = engine::Key::of(uri, &HeaderMap::new());
-        key.is_some_and(|key| self.0.invalidate(key.as_str()))
+        key.is_some_and(|key| self.0.wipe(key.as_str()))
     }
 
     /// Lets go of all whose URI begins like that: scheme and host in lower case, and no port that is the scheme's own. It looks at

@@ -37,6 +37,11 @@ impl Identity {
         Self { text: target.into(), target: target.len() }
     }
 
+    /// That of what is kept of the target itself, beside the answers for it.
+    pub(crate) fn root(target: &str) -> Self {
+        Self { text: format!("{target}\n").into(), target: target.len() }
+    }
+
     pub(crate) fn target(&self) -> &str {
         &self.text[..self.target]
     }

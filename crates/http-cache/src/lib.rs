@@ -80,7 +80,7 @@
 //!
 //! [`HttpCacheHandle`] lets go of answers by URI, prefix, [tag](HttpCacheLayer::tags), or all at once. A purge holds also for what is on its way: those
 //! who wait for it get it, who comes after the purge does not, and it is not kept. A method that changes something makes void what is kept for its
-//! target.
+//! target, under whatever key, at once and without a search; where fields are part of the key, the memory of that is free when its turn comes.
 //!
 //! # Defaults
 //!
@@ -140,6 +140,7 @@ mod service;
 mod settings;
 mod shared;
 mod statistics;
+mod targets;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_types::{ReqwestCache, ReqwestCacheLayer, ReqwestFuture};

@@ -34,17 +34,17 @@ impl Progress {
 
     /// The one for a request with such fields.
     pub(crate) fn find(&self, identity: &Identity, request: &HeaderMap) -> Option<Coming> {
-        let part = self.part(identity);
+        let part = self.part(identity.target());
         let found = part.get(identity)?.iter().rev().find(|coming| coming.entry.is_for(request));
         found.cloned()
     }
 
     pub(crate) fn add(&self, identity: Identity, coming: Coming) {
-        self.part(&identity).entry(identity).or_default().push(coming);
+        self.part(identity.target()).entry(identity).or_default().push(coming);
     }
 
     pub(crate) fn remove(&self, identity: &Identity, entry: &Arc<Entry>) {
-        let mut part = self.part(identity);
+        let mut part = self.part(identity.target());
         let Some(list) = part.get_mut(identity) else { return };
         let at = list.iter().position(|coming| Arc::ptr_eq(&coming.entry, entry));
         let gone = at.map(|at| list.swap_remove(at));
@@ -57,7 +57,15 @@ impl Progress {
 
     /// Nobody joins these any more.
     pub(crate) fn forget(&self, identity: &Identity) {
-        let gone = self.part(identity).remove(identity);
+        let gone = self.part(identity.target()).remove(identity);
+        drop(gone);
+    }
+
+    /// Nobody joins those of any key of the target any more. It looks at a part of what is on its way.
+    pub(crate) fn forget_target(&self, target: &str) {
+        let mut part = self.part(target);
+        let gone: Vec<_> = part.extract_if(|identity, _| identity.target() == target).collect();
+        drop(part);
         drop(gone);
     }
 
@@ -69,8 +77,8 @@ impl Progress {
         }
     }
 
-    fn part(&self, identity: &Identity) -> MutexGuard<'_, HashMap<Identity, Vec<Coming>>> {
-        let hash = self.hasher.hash_one(identity);
+    fn part(&self, target: &str) -> MutexGuard<'_, HashMap<Identity, Vec<Coming>>> {
+        let hash = self.hasher.hash_one(target);
         lock(&self.parts[usize::try_from(hash % PARTS as u64).unwrap_or(0)])
     }
 }

@@ -91,13 +91,14 @@ impl Quest {
 
     /// Those join each other that would choose the same variant, as far as it is known by what that is chosen.
     pub(crate) fn flight(&self, miss: &Miss) -> Arc<str> {
-        match miss.resource.newest() {
+        let name = match miss.resource.newest() {
             Some(variant) if miss.why == Forward::VaryMiss => {
                 let names: Vec<HeaderName> = varying(variant.entry.headers()).collect();
                 self.identity.apart(&self.head.headers, names.iter())
             }
             _ => Arc::clone(self.identity.text()),
-        }
+        };
+        self.shared.call(&self.identity, name)
     }
 
     /// Joins the call for the same, or begins it; all who have waited for one in vain share the next one.

@@ -23,6 +23,8 @@ pub(crate) struct Resource {
     variants: Vec<Variant>,
     /// Until then nobody waits for the answer to another's request.
     alone_until: Nanos,
+    /// The number of the root of its target, if targets have roots.
+    root: u64,
 }
 
 /// One answer.
@@ -35,6 +37,20 @@ pub(crate) struct Variant {
 }
 
 impl Resource {
+    /// A root.
+    pub(crate) fn root(number: u64) -> Self {
+        Self { root: number, ..Self::default() }
+    }
+
+    /// The number of the root it belongs to.
+    pub(crate) const fn of_root(&self) -> u64 {
+        self.root
+    }
+
+    pub(crate) fn belong_to(&mut self, root: u64) {
+        self.root = root;
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.variants.iter().map(|variant| &*variant.entry)
     }

@@ -1,6 +1,7 @@
 //! What all services of one layer share.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
     fmt,
     hash::{BuildHasher, RandomState},
@@ -26,6 +27,7 @@ use crate::{
     resource::{Resource, Stored, Variant},
     settings::Settings,
     statistics::{Counts, Statistics, count},
+    targets::Targets,
 };
 
 const CAPACITY: Capacity = Capacity::mebibytes(64);
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     renewing: Mutex<HashSet<Arc<str>>>,
     pub(crate) allowance: Allowance,
     epochs: Epochs,
+    pub(crate) targets: Targets,
     /// Of those who change what is kept for a target one comes after the other.
     changing: [Mutex<()>; PARTS],
     hasher: RandomState,
@@ -61,6 +64,7 @@ impl Shared {
             renewing: Mutex::default(),
             allowance: Allowance::new(COMING),
             epochs: Epochs::new(),
+            targets: Targets::new(),
             changing: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             settings: Settings::new(rules),
@@ -109,7 +113,10 @@ impl Shared {
     }
 
     pub(crate) fn find(&self, identity: &Identity) -> Arc<Resource> {
-        self.store().get(identity).map_or_else(Arc::default, |stored| stored.0)
+        let Some(Stored(resource)) = self.store().get(identity) else { return Arc::default() };
+        let is_there = !self.has_roots()
+            || self.root(identity.target()).is_some_and(|number| number == resource.of_root());
+        if is_there { resource } else { Arc::default() }
     }
 
     /// To be asked for before a request is sent whose answer may be kept.
@@ -147,7 +154,7 @@ impl Shared {
         (identity, epoch): (&Identity, Epoch),
         change: impl FnOnce(&mut Resource),
     ) -> bool {
-        let part = self.hasher.hash_one(identity) % PARTS as u64;
+        let part = self.hasher.hash_one(identity.target()) % PARTS as u64;
         let part = &self.changing[usize::try_from(part).unwrap_or(0)];
         let _alone = part.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.epochs.is_now(epoch) {
@@ -158,6 +165,9 @@ impl Shared {
         if resource.is_empty() && !resource.goes_alone(clock::now()) {
             self.store().remove(identity);
         } else {
+            if self.has_roots() {
+                resource.belong_to(self.root_or_new(identity.target()));
+            }
             resource.shrink(identity, self.store().largest());
             let size = resource.size(identity);
             self.store().put(identity.clone(), Stored(Arc::new(resource)), size);
@@ -179,9 +189,28 @@ impl Shared {
         }
     }
 
+    /// Lets go of what there is for a target. Whether there was anything is known where it has no root.
     pub(crate) fn invalidate(&self, target: &str) -> bool {
         self.epochs.purge(target);
         self.let_go_of(target)
+    }
+
+    /// The same, and makes its memory free, where that is to look at all entries.
+    pub(crate) fn wipe(&self, target: &str) -> bool {
+        let root = self.root(target);
+        let was_there = self.invalidate(target);
+        if !self.has_roots() {
+            return was_there;
+        }
+        let was_there = Cell::new(false);
+        self.store().retain(&|identity, Stored(resource)| {
+            let is_gone = identity.target() == target;
+            if is_gone && Some(resource.of_root()) == root && !resource.is_empty() {
+                was_there.set(true);
+            }
+            !is_gone
+        });
+        was_there.get()
     }
 
     /// The answer to a request that made what was there void may be kept, unless there was another purge since.
@@ -192,26 +221,24 @@ impl Shared {
     }
 
     fn let_go_of(&self, target: &str) -> bool {
-        if self.settings.keyed().is_empty() {
+        let identity = if self.has_roots() {
+            self.targets.purge(target);
+            self.progress.forget_target(target);
+            Identity::root(target)
+        } else {
             let identity = Identity::of_target(target);
             self.flights.detach(identity.text());
             self.progress.forget(&identity);
-            return self.store().remove(&identity).is_some();
-        }
-        self.let_go(&|identity, _| identity.target() == target)
+            identity
+        };
+        self.store().remove(&identity).is_some_and(|stored| !stored.0.is_empty())
     }
 
     pub(crate) fn invalidate_if(&self, wanted: &dyn Fn(&Identity, &Resource) -> bool) {
         self.epochs.purge_all();
-        self.let_go(wanted);
-    }
-
-    fn let_go(&self, wanted: &dyn Fn(&Identity, &Resource) -> bool) -> bool {
         self.flights.detach_all();
         self.progress.forget_all();
-        let before = self.store().usage().removed;
         self.store().retain(&|identity, stored| !wanted(identity, &stored.0));
-        self.store().usage().removed > before
     }
 
     pub(crate) fn clear(&self) {

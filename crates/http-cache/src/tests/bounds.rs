@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service};
 use tower_ballast_cache::store::{Capacity, S3Fifo, Store, Usage};
 use tower_ballast_core::BoxError;
@@ -134,7 +134,8 @@ async fn a_body_that_the_store_could_not_keep_goes_through_and_takes_no_memory()
 async fn a_store_of_ones_own_is_taken_with_the_capacity_that_is_set_before_or_after_it() {
     let uris: Vec<String> = (0..9).map(|number| format!("http://example.com/{number}")).collect();
     for is_before in [true, false] {
-        let (store, puts) = Counted::new(Capacity::of_entries(100));
+        let store = Counted::new(Capacity::of_entries(100));
+        let puts = Arc::clone(&store.puts);
         let layer = HttpCacheLayer::new(Rules::shared());
         let few = Capacity::of_entries(5);
         let layer = if is_before {
@@ -147,6 +148,68 @@ async fn a_store_of_ones_own_is_taken_with_the_capacity_that_is_set_before_or_af
             fetch(&service, uri).await;
         }
         assert_eq!((puts.load(SeqCst), layer.handle().statistics().usage.entries), (9, 5));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_makes_void_what_is_kept_for_all_keys_of_its_target_and_looks_at_nothing_else() {
+    let store = Counted::new(Capacity::mebibytes(1));
+    let scans = Arc::clone(&store.scans);
+    let origin = Origin::new(|number, _| Ok(fresh().body(text(&number.to_string()))?));
+    let layer = HttpCacheLayer::new(Rules::private()).keyed([AUTHORIZATION]).store(store);
+    let (service, handle) = (layer.layer(origin), layer.handle());
+    let ask = async |method: &str, uri: &str, user: &str| {
+        let request = Request::builder().method(method).uri(uri).header(AUTHORIZATION, user);
+        let reply = send(&service, request.body(Nothing::default()).unwrap()).await.unwrap();
+        reply.text().to_owned()
+    };
+    let other = "http://example.com/other";
+    for (method, uri, user, told) in [
+        ("GET", URI, "ann", "0"),
+        ("GET", URI, "bob", "1"),
+        ("GET", other, "ann", "2"),
+        ("GET", URI, "ann", "0"),
+        ("DELETE", URI, "eve", "3"),
+        ("GET", URI, "ann", "4"),
+        ("GET", URI, "bob", "5"),
+        ("GET", URI, "ann", "4"),
+        ("GET", URI, "bob", "5"),
+        ("GET", other, "ann", "2"),
+    ] {
+        assert_eq!(ask(method, uri, user).await, told, "{method} {uri} {user}");
+    }
+    assert_eq!(scans.load(SeqCst), 0);
+    let page = URI.parse().unwrap();
+    assert!(handle.invalidate(&page) && !handle.invalidate(&page));
+    assert_eq!(ask("GET", URI, "bob").await, "6");
+    ask("DELETE", URI, "eve").await;
+    assert!(!handle.invalidate(&page), "there is nothing any more that would be served");
+    assert_eq!(ask("GET", other, "ann").await, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_ends_no_sharing_of_calls_for_other_targets() {
+    for uri in ["http://example.com/other", URI] {
+        let second = Duration::from_secs(1);
+        let origin = Origin::new(|_, _| Ok(fresh().body(pieces(["one ", "two"]))?)).takes(second);
+        let layer = HttpCacheLayer::new(Rules::shared()).keyed([AUTHORIZATION]);
+        let service = layer.layer(origin.clone());
+        for seconds in [0, 2] {
+            let started = origin.calls();
+            let first = tokio::spawn({
+                let service = service.clone();
+                async move { fetch(&service, uri).await }
+            });
+            tokio::time::sleep(seconds * second / 2).await;
+            tokio::task::yield_now().await;
+            let delete = Request::delete(URI).body(Nothing::default()).unwrap();
+            drop(service.clone().call(delete).await.unwrap());
+            assert_eq!(fetch(&service, uri).await.text(), "one two");
+            assert_eq!(first.await.unwrap().text(), "one two");
+            let calls = if uri == URI { 3 } else { 2 };
+            assert_eq!(origin.calls() - started, calls, "{uri} {seconds}");
+            layer.handle().clear();
+        }
     }
 }
 
@@ -198,43 +261,47 @@ async fn whoever_goes_away_leaves_nothing_behind() {
     }
 }
 
-/// Counts what is put into it.
-struct Counted(S3Fifo<Identity, Stored>, Arc<AtomicUsize>);
+/// Counts what is put into it, and how often it has to look at everything.
+struct Counted {
+    store: S3Fifo<Identity, Stored>,
+    puts: Arc<AtomicUsize>,
+    scans: Arc<AtomicUsize>,
+}
 
 impl Counted {
-    fn new(capacity: Capacity) -> (Self, Arc<AtomicUsize>) {
-        let puts = Arc::<AtomicUsize>::default();
-        (Self(S3Fifo::new(capacity), Arc::clone(&puts)), puts)
+    fn new(capacity: Capacity) -> Self {
+        Self { store: S3Fifo::new(capacity), puts: Arc::default(), scans: Arc::default() }
     }
 }
 
 impl Store<Identity, Stored> for Counted {
     fn get(&self, key: &Identity) -> Option<Stored> {
-        self.0.get(key)
+        self.store.get(key)
     }
 
     fn put(&self, key: Identity, value: Stored, size: usize) {
-        self.1.fetch_add(1, SeqCst);
-        self.0.put(key, value, size);
+        self.puts.fetch_add(1, SeqCst);
+        self.store.put(key, value, size);
     }
 
     fn remove(&self, key: &Identity) -> Option<Stored> {
-        self.0.remove(key)
+        self.store.remove(key)
     }
 
     fn retain(&self, keep: &dyn Fn(&Identity, &Stored) -> bool) {
-        self.0.retain(keep);
+        self.scans.fetch_add(1, SeqCst);
+        self.store.retain(keep);
     }
 
     fn clear(&self) {
-        self.0.clear();
+        self.store.clear();
     }
 
     fn resize(&self, capacity: Capacity) {
-        self.0.resize(capacity);
+        self.store.resize(capacity);
     }
 
     fn usage(&self) -> Usage {
-        self.0.usage()
+        self.store.usage()
     }
 }
