@@ -87,6 +87,12 @@ impl HttpCacheHandle {
         self.0.tell_settings("longest_wait");
     }
 
+    /// Changes how long a renewal beside a stale answer may take that begins from now on.
+    pub fn set_longest_renewal(&self, limit: Duration) {
+        self.0.settings.longest_renewal.set(limit);
+        self.0.tell_settings("longest_renewal");
+    }
+
     /// What it has done since it was made.
     #[must_use]
     pub fn statistics(&self) -> Statistics {

@@ -216,6 +216,17 @@ async fn who_has_waited_long_enough_for_a_body_of_unknown_length_asks_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_nobody_waits_each_asks_and_has_the_answer() {
+    let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?)).takes(SECOND);
+    let layer = HttpCacheLayer::new(Rules::shared()).longest_wait(Duration::ZERO);
+    let service = layer.layer(origin.clone());
+    let all = join_all((0..100).map(|_| fetch(&service, URI))).await;
+    assert!(all.iter().all(|reply| reply.text() == "page"));
+    assert_eq!(origin.calls(), 100);
+    assert_eq!(fetch(&service, URI).await.field("cache-status"), "http-cache; hit; ttl=59");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_too_large_goes_through_and_nobody_waits_for_it() {
     let origin = Origin::new(|_, _| Ok(fresh().body(pieces(["0123456789"; 10]))?));
     let layer = HttpCacheLayer::new(Rules::shared()).largest(35);
