@@ -27,7 +27,7 @@ pub struct Statistics {
     pub failed: u64,
     /// Responses that were kept.
     pub stored: u64,
-    /// Responses that could have been kept by their heads, and were not: cut off, too large, or purged meanwhile.
+    /// Responses that could have been kept by their heads, and were not: cut off, too large, without room, or purged meanwhile.
     pub dropped: u64,
     /// Requests of the cache's own, to renew what is served stale.
     pub refreshed: u64,
