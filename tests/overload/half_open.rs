@@ -165,7 +165,7 @@ fn a_cold_server_gets_warm_unless_all_callers_come_at_once() {
         jobs.extend(
             [1, 3].into_iter().flat_map(|trials| seeds().map(move |seed| job(trials, seed))),
         );
-        jobs.push(Job { arm: Arm::Classic, outage: Outage::Fails, seed: 1 });
+        jobs.push(Job { arm: Arm::ShortClassic, outage: Outage::Fails, seed: 1 });
     }
     let all = All::run(jobs);
     all.publish();
@@ -176,13 +176,13 @@ fn a_cold_server_gets_warm_unless_all_callers_come_at_once() {
         assert!(ours.success >= BARS.success, "{trials}: {ours:?}");
         assert!(ours.peak <= BARS.peak, "{trials}: {ours:?}");
     }
-    // Whoever lets all go at once misses each of the bars.
-    let classic = all.worst(Outage::Fails, Arm::Classic).expect("it was run");
-    assert!(classic.recovery.is_none_or(|after| Some(after) > BARS.recovery), "{classic:?}");
-    assert!(classic.success < 0.8 && classic.peak > 2.0 * BARS.peak, "{classic:?}");
-    if let Some(short) = all.worst(Outage::Fails, Arm::ShortClassic) {
-        assert!(short.recovery.is_none() && short.success < 0.5, "{short:?}");
+    // Whoever lets all go at once misses each of the bars, by the last 20 calls for good.
+    if let Some(classic) = all.worst(Outage::Fails, Arm::Classic) {
+        assert!(classic.recovery.is_none_or(|after| Some(after) > BARS.recovery), "{classic:?}");
+        assert!(classic.success < 0.8 && classic.peak > 2.0 * BARS.peak, "{classic:?}");
     }
+    let short = all.worst(Outage::Fails, Arm::ShortClassic).expect("it was run");
+    assert!(short.recovery.is_none() && short.success < 0.5 && short.peak > 10.0, "{short:?}");
 }
 
 /// The worst of all seeds.

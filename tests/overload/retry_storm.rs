@@ -176,8 +176,11 @@ fn the_preset_outlives_a_retry_storm_that_naive_retries_keep_up() {
             jobs.extend(seeds().map(|seed| Job::new(arm, trigger, seed)));
         }
         if !is_long() {
-            let off = [Arm::Naive, Arm::Fixed, Arm::Unlimited];
-            jobs.extend(off.map(|arm| Job::new(arm, trigger, 1)));
+            let off: &[Arm] = match trigger {
+                Trigger::Errors => &[Arm::Unlimited],
+                _ => &[Arm::Naive, Arm::Fixed],
+            };
+            jobs.extend(off.iter().map(|arm| Job::new(*arm, trigger, 1)));
         }
     }
     let all = All::run(jobs);
@@ -229,8 +232,9 @@ impl All {
         self.worst(|job| job.trigger == trigger && job.arm == arm)
     }
 
-    fn arms(&self) -> Vec<(Arm, &'static str)> {
-        let is_run = |arm: Arm| self.0.iter().any(|(job, _)| job.arm == arm);
+    fn arms(&self, trigger: Trigger) -> Vec<(Arm, &'static str)> {
+        let is_it = |job: &Job, arm| job.trigger == trigger && job.arm == arm;
+        let is_run = |arm: Arm| self.0.iter().any(|(job, _)| is_it(job, arm));
         ARMS.into_iter().filter(|(arm, _)| is_run(*arm)).collect()
     }
 
@@ -265,9 +269,9 @@ impl All {
                     format!("{:.2}", worst.attempts),
                 ]
             };
-            let rows: Vec<Vec<String>> = self.arms().into_iter().map(row).collect();
+            let rows: Vec<Vec<String>> = self.arms(trigger).into_iter().map(row).collect();
             let mut drawing = Drawing::of_shares("Success").trouble(30.0, 40.0);
-            for (arm, name) in self.arms() {
+            for (arm, name) in self.arms(trigger) {
                 let is_it = |job: &Job| job.trigger == trigger && job.arm == arm;
                 let first = self.0.iter().find(|(job, _)| is_it(job));
                 drawing = drawing.curve(
