@@ -143,7 +143,8 @@ fn the_highest_class_is_served_over_a_limit_that_must_be_found() {
         "limits",
         "Limits that find themselves, and others",
         "Limits of a `BulkheadLayer` that are found by an `AdaptiveLayer`, from 20 on. Here the figures are of \
-         the worst of three seeds.",
+         the worst of three seeds. Asserted of `BandwidthDelay` before forty workers, whole and halved: 99.5 % of \
+         the high class, and 95 % of the capacity as in the capacity scenario. The rest is without bars.",
     );
     for (size, title) in sizes {
         let limits = size.limits();
