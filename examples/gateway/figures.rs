@@ -34,8 +34,8 @@ impl Fare {
         is_timed: impl Fn(&Sample) -> bool,
     ) -> Self {
         let samples: Vec<_> = samples.into_iter().collect();
-        let timed = samples.iter().filter(|sample| is_timed(sample));
-        let mut times: Vec<_> = timed.map(|sample| sample.took).collect();
+        let which = samples.iter().filter(|sample| is_timed(sample));
+        let mut times: Vec<_> = which.map(|sample| sample.took).collect();
         times.sort_unstable();
         let good = samples.iter().filter(|sample| sample.outcome == Outcome::Good).count();
         Self {
