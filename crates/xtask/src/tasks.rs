@@ -130,7 +130,7 @@ pub(crate) fn overload(run: &mut Run) {
     let hint = "see the error of the compiler above";
     if run.step("the suite, optimised", hint, &mut cargo(&format!("{SUITE} --no-run"))) {
         run.step(
-            "overload, 20 seeds: under 10 minutes on two cores that do nothing else",
+            "overload, 20 seeds; the bar is 10 minutes on two cores that do nothing else",
             "a bar is not met; the tables above show how far it is away",
             cargo(&format!("{SUITE} -- overload:: --nocapture"))
                 .env("BALLAST_OVERLOAD_SEEDS", "20"),
