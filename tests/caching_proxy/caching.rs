@@ -131,6 +131,24 @@ async fn interim_answers_go_through_a_cache_and_are_not_kept() {
     assert!(again.starts_with("HTTP/1.1 200 OK\r\n") && again.ends_with("kept"), "{again}");
 }
 
+#[tokio::test]
+async fn the_first_byte_of_what_is_kept_reaches_the_caller_before_the_upstream_has_said_the_last() {
+    let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+    let mut caller = rig.caller().await;
+    caller.say(ASK).await;
+    let mut upstream = rig.upstream().await;
+    upstream.hear("\r\n\r\n").await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ncache-control: max-age=60\r\n\r\n";
+    upstream.say(format!("{head}first")).await;
+    assert!(caller.hear("\r\n\r\nfirst").await.contains("stored"));
+    upstream.say("last").await;
+    assert_eq!(caller.hear_all().await, "last");
+    rig.lose_upstream();
+    let mut another = rig.caller().await;
+    another.say(ASK).await;
+    assert!(another.hear_all().await.ends_with("firstlast"));
+}
+
 fn fresh(body: &str) -> String {
     let length = body.len();
     format!(
