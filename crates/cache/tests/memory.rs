@@ -41,6 +41,64 @@ fn the_heap_holds_little_more_than_is_accounted_for() {
     }
 }
 
+/// Puts twice what there is room for in entries of one size that are all used, one in 32 of an earlier time again and
+/// again.
+fn fill_with(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, size: usize, first: u64) -> u64 {
+    let entries = 2 * limit / (size as u64 + 80);
+    for key in first..first + entries {
+        store.put(key, vec![0; size].into(), size + 16);
+        store.get(&key);
+        store.get(&(key / 64 * 32));
+    }
+    first + entries
+}
+
+#[test]
+fn the_heap_stays_within_the_bound_when_sizes_change() {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    for (limit, sizes) in [
+        (16 * MEBIBYTE, &[8, 30_000][..]),
+        (8 * MEBIBYTE, &[8, 500, 8, 3000]),
+        (4 * MEBIBYTE, &[20_000, 8, 1000]),
+    ] {
+        let most = limit + limit / 100 * 15;
+        let mut first = 0;
+        let mut store = None;
+        let mut live = 0;
+        for size in sizes {
+            let info = measure(|| {
+                let store = store.get_or_insert_with(|| S3Fifo::new(Capacity::of_bytes(limit)));
+                first = fill_with(store, limit, *size, first);
+            });
+            let peak = live + info.bytes_max.cast_signed();
+            assert!(peak <= most.cast_signed(), "{peak} of {limit} at {size} of {sizes:?}");
+            live += info.bytes_current;
+        }
+    }
+}
+
+#[test]
+fn a_bound_that_is_lowered_gives_the_memory_back() {
+    const LIMIT: u64 = 8 * 1024 * 1024;
+    for size in [0, 8, 1000] {
+        let mut live = 0;
+        let mut store = None;
+        let info = measure(|| {
+            let store = store.insert(S3Fifo::new(Capacity::of_bytes(LIMIT)));
+            fill_with(store, LIMIT, size, 0);
+        });
+        live += info.bytes_current;
+        for part in [4, 32] {
+            let lower = LIMIT / part;
+            let resize = || store.as_ref().unwrap().resize(Capacity::of_bytes(lower));
+            live += measure(resize).bytes_current;
+            // There are still as many parts as for the first bound, 64, with a little of their own.
+            let most = lower + lower / 100 * 15 + 64 * 2048;
+            assert!(live <= most.cast_signed(), "{live} of {lower}, by {size}");
+        }
+    }
+}
+
 #[test]
 fn an_empty_store_takes_next_to_nothing_whatever_it_may_keep() {
     for capacity in [Capacity::of_bytes(u64::MAX), Capacity::of_entries(u64::MAX)] {

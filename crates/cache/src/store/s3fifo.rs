@@ -230,11 +230,11 @@ where
     fn retain(&self, keep: &dyn Fn(&K, &V) -> bool) {
         let mut batch = Vec::with_capacity(BATCH);
         for number in 0..self.parts.len() {
-            let mut place = 0;
+            let mut below = u32::MAX;
             loop {
-                self.parts[number].read().copy_into(&mut batch, place);
-                let Some(last) = batch.last() else { break };
-                place = last.number + 1;
+                self.parts[number].read().copy_into(&mut batch, below);
+                let Some(lowest) = batch.last() else { break };
+                below = lowest.number;
                 // Asked without the lock.
                 batch.retain(|copy| !keep(&copy.key, &copy.value));
                 let mut gone = Gone::new();

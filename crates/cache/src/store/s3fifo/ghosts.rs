@@ -45,7 +45,7 @@ impl Ghosts {
         let now = self.now;
         let set = self.set(ghost.print);
         let oldest = set.and_then(|set| set.iter_mut().max_by_key(|ghost| age(**ghost, now)));
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = oldest.filter(|oldest| age(ghost, now) <= age(**oldest, now)) {
             *oldest = ghost;
         }
     }
@@ -60,15 +60,31 @@ impl Ghosts {
 
     /// Makes places for so many, up to twice as many.
     fn grow(&mut self, most: u64) {
-        let wanted = usize::try_from(most).unwrap_or(usize::MAX).div_ceil(WAYS).max(1);
-        if wanted <= self.sets.len() {
-            return;
+        let wanted = sets(most);
+        if wanted > self.sets.len() {
+            self.resize(wanted);
         }
+    }
+
+    /// Gives places back when there are more than four times as many as that.
+    pub(super) fn trim(&mut self, most: u64) {
+        let wanted = sets(most);
+        if wanted.saturating_mul(4) < self.sets.len() {
+            self.resize(wanted);
+        }
+    }
+
+    fn resize(&mut self, wanted: usize) {
         let empty = vec![[Ghost::default(); WAYS]; wanted.next_power_of_two()];
         for ghost in mem::replace(&mut self.sets, empty).into_iter().flatten() {
             self.keep(ghost);
         }
     }
+}
+
+/// How many sets have places for so many.
+fn sets(most: u64) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX).div_ceil(WAYS).max(1)
 }
 
 /// How many were let go after it; free places are the oldest.
@@ -117,6 +133,16 @@ mod tests {
         (0..100).for_each(|key| ghosts.insert(hash(key), 1000));
         (100..110).for_each(|key| ghosts.insert(hash(key), 100_000));
         assert_eq!(known(&mut ghosts, 0..110), 110);
+    }
+
+    #[test]
+    fn shrinking_forgets_the_oldest() {
+        let mut ghosts = Ghosts::NONE;
+        (0..10_000).for_each(|key| ghosts.insert(hash(key), 10_000));
+        ghosts.trim(1000);
+        assert_eq!(ghosts.sets.len(), 256);
+        assert_eq!(known(&mut ghosts, 0..9000), 0);
+        assert!((700..=1000).contains(&known(&mut ghosts, 9000..10_000)));
     }
 
     #[test]

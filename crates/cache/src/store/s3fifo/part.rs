@@ -21,6 +21,8 @@ const NEWCOMERS: u64 = 20;
 const GHOSTS: u64 = 2;
 /// After so many that were used the next one is let go though it was used, so that no call is long.
 const CHANCES: u32 = 64;
+/// An index with more places for each entry than this is made smaller.
+const SLACK: usize = 4;
 /// So many entries are copied at a time.
 pub(super) const BATCH: usize = 64;
 
@@ -51,6 +53,7 @@ pub(super) struct Copied<K, V> {
     pub(super) key: K,
     pub(super) value: V,
     pub(super) number: u32,
+    hash: u64,
     stamp: u32,
 }
 
@@ -167,19 +170,47 @@ impl<K, V> Part<K, V> {
             found.remove();
         }
         self.unlink(number);
-        self.slab.remove(number)
+        let last = self.slab.entries() - 1;
+        let entry = self.slab.remove(number);
+        if number != last {
+            self.renumber(last, number);
+        }
+        self.trim();
+        entry
     }
 
-    /// Removes the entry of which this is a copy, unless it was replaced since.
+    /// Removes the entry of which this is a copy, wherever it is now, unless it was replaced since.
     pub(super) fn remove_if_same(&mut self, copy: &Copied<K, V>) -> Option<Entry<K, V>> {
-        let is_same = self.slab.get(copy.number)?.stamp == copy.stamp;
-        is_same.then(|| self.remove(copy.number)).flatten()
+        let is_same =
+            |number: &u32| self.slab.get(*number).is_some_and(|entry| entry.stamp == copy.stamp);
+        let number = *self.index.find(copy.hash, is_same)?;
+        self.remove(number)
     }
 
     fn unlink(&mut self, number: u32) {
         let is_proven = self.slab.at(number).is_proven;
         let queue = if is_proven { &mut self.proven } else { &mut self.newcomers };
         queue.unlink(&mut self.slab, number);
+    }
+
+    fn renumber(&mut self, old: u32, new: u32) {
+        let entry = self.slab.at(new);
+        let queue = if entry.is_proven { &mut self.proven } else { &mut self.newcomers };
+        if let Some(number) = self.index.find_mut(entry.hash, |other| *other == old) {
+            *number = new;
+        }
+        queue.renumber(&mut self.slab, new);
+    }
+
+    /// Gives back what index and ghosts have far too much of.
+    fn trim(&mut self) {
+        let entries = self.index.len();
+        if self.index.num_buckets() > (SLACK * entries).max(BATCH) {
+            let slab = &self.slab;
+            let hash_of = |number: &u32| slab.get(*number).map_or(0, |entry| entry.hash);
+            self.index.shrink_to(entries + entries / 4, hash_of);
+        }
+        self.ghosts.trim(self.entries() / GHOSTS);
     }
 
     fn next_stamp(&mut self) -> u32 {
@@ -189,12 +220,13 @@ impl<K, V> Part<K, V> {
 }
 
 impl<K: Clone, V: Clone> Part<K, V> {
-    /// Copies the next entries, from this place on.
-    pub(super) fn copy_into(&self, batch: &mut Vec<Copied<K, V>>, place: u32) {
-        let entries = (place..self.slab.places()).filter_map(|number| {
+    /// Copies the next entries below a number, from the highest on: those that get another number get a lower one, so
+    /// that none of those that are still to come is passed over.
+    pub(super) fn copy_into(&self, batch: &mut Vec<Copied<K, V>>, below: u32) {
+        let entries = (0..below.min(self.slab.entries())).rev().filter_map(|number| {
             let entry = self.slab.get(number)?;
             let (key, value) = (entry.key.clone(), entry.value.clone());
-            Some(Copied { key, value, number, stamp: entry.stamp })
+            Some(Copied { key, value, number, hash: entry.hash, stamp: entry.stamp })
         });
         batch.extend(entries.take(BATCH));
     }
@@ -255,7 +287,7 @@ mod tests {
         let mut part = filled(1000, 1000);
         (0..1000).for_each(|key| part.find(key << 40, &key).unwrap().1.touch());
         part.evict(By::Entries, 1000).unwrap();
-        let entries = (0..part.slab.places()).filter_map(|number| part.slab.get(number));
+        let entries = (0..part.slab.entries()).filter_map(|number| part.slab.get(number));
         let unused = entries.filter(|entry| entry.uses.load(Relaxed) == 0).count();
         assert!(unused <= CHANCES as usize, "{unused}");
     }
@@ -263,12 +295,42 @@ mod tests {
     #[test]
     fn one_that_was_replaced_is_not_removed_for_what_it_was() {
         let (mut part, mut batch) = (filled(1, 10), Vec::new());
-        part.copy_into(&mut batch, 0);
+        part.copy_into(&mut batch, 1);
         part.replace(0, Entry::new(0, (), 0, 1));
         assert!(part.remove_if_same(&batch[0]).is_none());
         batch.clear();
-        part.copy_into(&mut batch, 0);
+        part.copy_into(&mut batch, 1);
         assert!(part.remove_if_same(&batch[0]).is_some());
+    }
+
+    #[test]
+    fn those_that_are_copied_in_turn_are_all_there_were_whatever_goes_meanwhile() {
+        let random = Random::seeded(1);
+        for _ in 0..50 {
+            let (mut part, mut batch) = (filled(300, 300), Vec::new());
+            let mut left: Vec<u64> = (0..300).collect();
+            let (mut asked, mut below) = (std::collections::HashSet::new(), u32::MAX);
+            loop {
+                part.copy_into(&mut batch, below);
+                let Some(lowest) = batch.last() else { break };
+                below = lowest.number;
+                for _ in 0..30 {
+                    let at = usize::try_from(random.below(left.len() as u64)).unwrap();
+                    let key = left.swap_remove(at);
+                    let number = part.find(key << 40, &key).unwrap().0;
+                    part.remove(number).unwrap();
+                }
+                for copy in batch.drain(..) {
+                    asked.insert(copy.key);
+                    let there = left.iter().position(|key| *key == copy.key);
+                    let removed = copy.key % 3 == 0 && part.remove_if_same(&copy).is_some();
+                    assert_eq!(removed, copy.key % 3 == 0 && there.is_some());
+                    there.filter(|_| removed).map(|at| left.swap_remove(at));
+                }
+            }
+            assert!(left.iter().all(|key| asked.contains(key)));
+            assert_eq!(part.entries(), left.len() as u64);
+        }
     }
 
     proptest! {
@@ -303,6 +365,12 @@ mod tests {
                 }
                 prop_assert_eq!(part.entries(), known.len() as u64);
                 prop_assert_eq!(part.index.len(), known.len());
+                let mut found: Vec<u64> = (0..part.slab.entries())
+                    .map(|number| part.slab.get(number).unwrap().key)
+                    .collect();
+                found.sort_unstable();
+                found.dedup();
+                prop_assert_eq!(found.len(), known.len());
                 prop_assert_eq!(part.bytes(), known.values().sum::<u64>());
             }
         }
