@@ -1,13 +1,20 @@
-//! What a store takes of the heap, held against what it accounts for.
+//! What a store and a layer take of the heap, held against what it accounts for.
 
 use std::{
+    future::ready,
     hash::{BuildHasherDefault, DefaultHasher},
     sync::Arc,
+    time::Duration,
 };
 
 use allocation_counter::measure;
-use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
-use tower_ballast_core::Random;
+use futures_util::FutureExt;
+use tower::{Layer, Service};
+use tower_ballast_cache::{
+    CacheLayer,
+    store::{Capacity, S3Fifo, Store, Usage},
+};
+use tower_ballast_core::{BoxError, Key, Random};
 
 /// Puts ten times what there is room for, in entries of random sizes up to `largest`.
 fn overfill(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, largest: u64) {
@@ -51,6 +58,37 @@ fn fill_with(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, size: usize, first: u64
         store.get(&(key / 64 * 32));
     }
     first + entries
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_takes_little_more_than_its_bound_for_ten_times_as_much() {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    for (limit, largest) in [(16 * MEBIBYTE, 65_536), (2 * MEBIBYTE, 1000), (MEBIBYTE, 16)] {
+        let (random, mut put) = (Random::seeded(largest), 0);
+        let mut usage = Usage::default();
+        let info = measure(|| {
+            let service = tower::service_fn(move |key: u64| {
+                let random = Random::seeded(key);
+                let size = random.below(random.below(largest).max(1));
+                let size = usize::try_from(size).expect("it is small");
+                ready(Ok::<Arc<[u8]>, BoxError>(vec![0; size].into()))
+            });
+            let layer = CacheLayer::new(Duration::from_secs(60), |key: &u64| Some(*key))
+                .capacity(Capacity::of_bytes(limit))
+                .tags(|key, _, tags| tags.extend((key % 7 == 0).then(|| Key::of("seven"))))
+                // An `Arc` of a slice owns its bytes and two counts.
+                .size(|_, value: &Arc<[u8]>| size_of::<(u64, Arc<[u8]>)>() + 16 + value.len());
+            let mut service = layer.layer(service);
+            while put < 10 * limit {
+                let answer = service.call(random.below(1_000_000)).now_or_never();
+                put += answer.expect("it is ready").expect("it is good").len() as u64 + 16;
+            }
+            usage = layer.handle().statistics().usage;
+        });
+        assert!(usage.bytes >= limit / 100 * 95 && usage.evicted > 0, "{usage:?} of {limit}");
+        let most = limit + limit / 100 * 15;
+        assert!(info.bytes_max <= most, "{} live of {limit}, up to {largest}", info.bytes_max);
+    }
 }
 
 #[test]
