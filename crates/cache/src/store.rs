@@ -25,7 +25,7 @@ mod usage;
 /// # Which finds most
 ///
 /// Hit rates as shares of the best one, on traces made from seeds, with room for 4096 of 65 536 keys, as
-/// `tests/hit_rates.rs` here prints them. The shares of newcomers and of the memory of what went were chosen on these
+/// `cargo test --release -p tower-ballast-cache --all-features hit_rates -- --nocapture` prints them. The shares of newcomers and of the memory of what went were chosen on these
 /// very traces, so they show `S3Fifo` from its good side; the others have the settings they come with.
 ///
 /// | trace | the best finds | `S3Fifo` | `Quick` | `Moka` | least recently used |
@@ -37,6 +37,18 @@ mod usage;
 /// | Zipf 0.9, ten times other keys | 0.535 | 0.97 | 0.97 | 1.00 | 0.98 |
 /// | a loop over 1.5 times the room | 0.658 | 0.93 | 0.83 | 1.00 | 0.00 |
 /// | what was asked for lately | 0.723 | 1.00 | 0.99 | 0.94 | 0.99 |
+///
+/// # Which is fastest
+///
+/// `cargo xtask bench` measures it beside `quick_cache` and moka themselves, each as a cache uses it: a look, and a put when
+/// nothing is found. Its rows are these:
+///
+/// | what | `S3Fifo` | `quick_cache` | moka |
+/// |---|---|---|---|
+/// | found | `ballast store without lifetimes, hit` | `quick_cache without lifetimes, hit` | `moka, hit` |
+/// | not found and put | `ballast store without lifetimes, miss and put` | `quick_cache without lifetimes, miss and put` | `moka, miss and put` |
+///
+/// moka looks at lifetimes at the same time; the others leave that to the cache.
 ///
 /// ```
 /// use tower_ballast_cache::store::{Capacity, S3Fifo, Store};

@@ -83,8 +83,9 @@ impl<P> HttpCacheLayer<P> {
         self
     }
 
-    /// How many bytes of memory all bodies may take that are on their way, beside what is kept; what finds no room goes
-    /// through. Default: 64 MiB.
+    /// How many bytes all bodies may have that are on their way, beside what is kept; what finds no room goes through. However small
+    /// the pieces are in which they come, they take little more memory than that; one that has ended is copied to be whole, one at a
+    /// time by each thread. Default: 64 MiB.
     #[must_use]
     pub fn coming(self, bytes: u64) -> Self {
         self.shared.allowance.set_limit(bytes);
