@@ -19,7 +19,7 @@ pub(super) fn in_line(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[derive(Debug)]
 struct Members<'a> {
     rest: Option<&'a [u8]>,
-    /// A quote stayed open: it and those after it quote nothing.
+    /// A quote stayed open, or closed where nothing ends: it and those after it quote nothing.
     plain: bool,
 }
 
@@ -35,22 +35,25 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl Members<'_> {
-    /// The first comma that divides. A quote that is never closed quotes nothing: it must not hide
-    /// the directives after it, nor cost a search to the end for each of them.
+    /// The first comma that divides. A quote that is never closed quotes nothing, nor does one after which something follows
+    /// but a comma: it must not hide the directives after it, nor cost a search to the end for each of them.
     fn comma(&mut self, line: &[u8]) -> Option<usize> {
         let plainly = || line.iter().position(|&byte| byte == b',');
         if self.plain {
             return plainly();
         }
-        let (mut quoted, mut literal) = (false, false);
+        let (mut quoted, mut literal, mut closed, mut broken) = (false, false, false, false);
         let end = line.iter().position(|&byte| {
+            broken |= closed && !matches!(byte, b',' | b' ' | b'\t');
             let escape = quoted && !literal && byte == b'\\';
-            quoted ^= byte == b'"' && !literal;
+            let is_quote = byte == b'"' && !literal;
+            closed |= quoted && is_quote;
+            quoted ^= is_quote;
             literal = escape;
-            byte == b',' && !quoted
+            broken || byte == b',' && !quoted
         });
-        self.plain = quoted;
-        if quoted { plainly() } else { end }
+        self.plain = quoted || broken;
+        if self.plain { plainly() } else { end }
     }
 }
 
@@ -107,6 +110,12 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_that_closes_within_a_word_hides_nothing() {
+        let members: Vec<_> = in_line(br#"x=", private, private="date, age""#).collect();
+        assert_eq!(members, [&br#"x=""#[..], b"private", br#"private="date"#, br#"age""#]);
+    }
+
+    #[test]
     fn a_long_line_of_open_quotes_is_read_in_one_go() {
         let line = br#"\","#.repeat(100_000);
         assert_eq!(in_line(&line).count(), 100_000);
@@ -124,7 +133,7 @@ mod tests {
     proptest! {
         #[test]
         fn members_are_what_commas_outside_of_quotes_part(
-            line in r#"([a-z=, \t]|"([a-z, ]|\\[",\\])*"){0,12}"#,
+            line in r#"([a-z=, \t]|"([a-z, ]|\\[",\\])*"[ \t]*,){0,12}"#,
         ) {
             let members: Vec<_> = in_line(line.as_bytes()).map(<[u8]>::to_vec).collect();
             prop_assert_eq!(members, naive(line.as_bytes()));
