@@ -148,7 +148,7 @@ fn a_part_is_completed(
     news: &Head<'_>,
     times: Times,
 ) {
-    let from = entry.lacks_from(Ask::from(then), times.came);
+    let from = entry.lacks_from(rules, Ask::from(then), times.came);
     let mut question = then.headers().clone();
     entry.ask_rest(from.unwrap_or(1), &mut question);
     assert!(question.contains_key("range"));
