@@ -142,7 +142,11 @@ pub fn memory() -> String {
         let theirs = full_governor(MonotonicClock, keys);
         let between = bytes_held();
         let ours = full_table(keys);
-        let (theirs_held, ours_held) = (between - before, bytes_held() - between);
+        // What other threads have made is freed here too, so the count may have gone below zero.
+        let (theirs_held, ours_held) = (
+            between.wrapping_sub(before),
+            bytes_held().wrapping_sub(between),
+        );
         let each = |bytes: usize| bytes as f64 / keys as f64;
         let _ = writeln!(
             rows,
