@@ -150,6 +150,8 @@ fn breaker() -> CircuitBreakerLayer {
 
 /// What is asked for, of one trial and of three.
 const BARS: Worst = Worst { recovery: Some(seconds(10)), success: 0.87, peak: 5.0 };
+/// What is reached of the last, to a tenth: 3.0.
+const PEAK: f64 = 3.05;
 
 #[test]
 fn a_cold_server_gets_warm_unless_all_callers_come_at_once() {
@@ -174,7 +176,7 @@ fn a_cold_server_gets_warm_unless_all_callers_come_at_once() {
         let ours = all.worst(Outage::Fails, Arm::Ours { trials }).expect("it was run");
         assert!(ours.recovery.is_some() && ours.recovery <= BARS.recovery, "{trials}: {ours:?}");
         assert!(ours.success >= BARS.success, "{trials}: {ours:?}");
-        assert!(ours.peak <= BARS.peak, "{trials}: {ours:?}");
+        assert!(ours.peak <= PEAK, "{trials}: {ours:?}");
     }
     // Whoever lets all go at once misses each of the bars, by the last 20 calls for good.
     if let Some(classic) = all.worst(Outage::Fails, Arm::Classic) {
