@@ -63,6 +63,22 @@ fn no_layer_owns_a_task_or_a_thread() {
 }
 
 #[test]
+fn axum_is_read_in_one_place_and_shown_in_none() {
+    let shows = |line: &str| line.contains("axum") || line.contains("MatchedPath");
+    uphold(
+        "no type of axum or tonic stands in a public signature",
+        library().iter().flat_map(|source| {
+            let reads = source.path.ends_with("http/src/route.rs");
+            let lines = source.code.lines().filter(move |line| {
+                let tells = line.contains("feature = ");
+                shows(line) && !tells && (!reads || line.trim_start().starts_with("pub "))
+            });
+            lines.map(|line| format!("{}: {line}", shown(&source.path))).collect::<Vec<_>>()
+        }),
+    );
+}
+
+#[test]
 fn features_switch_files_not_lines() {
     let asks = |line: &str| line.contains("cfg") && squeezed(line).contains("feature=\"");
     let switches_a_file = |line: &str| {

@@ -100,7 +100,7 @@ pub struct HttpServer<O = ByMethod> {
 }
 
 impl<O> HttpServer<O> {
-    /// Names the operation under which a request is counted, such as its route.
+    /// Names the operation under which a request is counted, such as its route. Default: its method.
     ///
     /// ```
     /// use axum::{Router, extract::{MatchedPath, Request}, routing::get};
@@ -116,16 +116,14 @@ impl<O> HttpServer<O> {
     where
         F: Fn(&R) -> &str,
     {
-        HttpServer {
-            respond: self.respond,
-            metrics: self.metrics.operation(operation),
-            deadline: self.deadline,
-            bulkhead: self.bulkhead,
-            adaptive: self.adaptive,
-            facts: self.facts,
-            model: self.model,
-            is_fixed: self.is_fixed,
-        }
+        self.operation_with(operation)
+    }
+
+    /// Names it by a type of its own, such as `http::ByRoute` of the feature `axum`.
+    pub fn operation_with<P>(self, operation: P) -> HttpServer<P> {
+        let Self { respond, metrics, deadline, bulkhead, adaptive, facts, model, is_fixed } = self;
+        let metrics = metrics.operation_with(operation);
+        HttpServer { respond, metrics, deadline, bulkhead, adaptive, facts, model, is_fixed }
     }
 
     /// Tunes the figures.

@@ -20,6 +20,7 @@
 //! | what an outcome means | [`HttpClassify`] |
 //! | what may be known of a request | [`HttpFacts`], and [`Idempotent`] for retries |
 //! | whose request it is | [`ClientIp`], [`ClientToken`], [`ClientField`], or an [`Identity`] of your own |
+//! | what it asks for | [`ByMethod`], [`ByAuthority`]; `ByRoute` for axum |
 //! | sending a request again, its body included | [`HttpReplay`]; `ReqwestReplay` for reqwest |
 //! | telling what is left of limits | [`RateLimitFieldsLayer`] |
 //! | holding a permit until a body has ended | [`UntilBodyEnds`] |
@@ -66,7 +67,7 @@
 //!
 //! None is on by default. `hyper-util` and `h2` teach [`HttpClassify`] which errors prove that a
 //! request was never sent; `reqwest` does the same for reqwest's and adds its types to the views,
-//! `ReqwestReplay` and `ReqwestDrain`.
+//! `ReqwestReplay` and `ReqwestDrain`. `axum` has `ByRoute`, for figures and limits by route.
 
 mod classify;
 mod client;
@@ -82,10 +83,14 @@ mod replay;
 mod reqwest_types;
 pub mod respond;
 mod retry_after;
+#[cfg(feature = "axum")]
+mod route;
 mod view;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest_types::{ReqwestDrain, ReqwestReplay};
+#[cfg(feature = "axum")]
+pub use self::route::{ByRoute, EachOnRoute};
 pub use self::{
     classify::HttpClassify,
     client::{Cidr, ClientField, ClientIp, ClientToken, Identity, PeerAddr},
