@@ -192,14 +192,18 @@ impl Fetched {
             self.go_alone();
             return Err("length");
         }
-        let length = said.or(exact).unwrap_or(0);
+        // One of which nothing is known begins with a byte at least.
+        let length = said.or(exact).unwrap_or(1);
         let largest = shared.largest(&self.quest.identity, entry, tags);
         let Some(largest) = largest.filter(|largest| length <= *largest) else {
             self.go_alone();
             return Err("too-large");
         };
         // A moment later there may be some, so the next ones may share their call.
-        let reserved = shared.allowance.reserve(length).ok_or("no-room")?;
+        let Some(reserved) = shared.allowance.reserve(length) else {
+            count(&shared.counts.no_room);
+            return Err("no-room");
+        };
         Ok((largest, reserved))
     }
 
@@ -218,6 +222,10 @@ impl Fetched {
                 End::TooLarge => {
                     count(&self.quest.shared.counts.dropped);
                     self.go_alone();
+                }
+                End::NoRoom => {
+                    count(&self.quest.shared.counts.dropped);
+                    count(&self.quest.shared.counts.no_room);
                 }
                 End::Cut => count(&self.quest.shared.counts.dropped),
             }

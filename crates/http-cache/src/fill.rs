@@ -46,6 +46,8 @@ pub(crate) enum End {
     Whole(Bytes),
     /// It was too large.
     TooLarge,
+    /// For its next piece there was no memory at that moment.
+    NoRoom,
     /// It failed, ended too early, or nobody wanted it any more.
     Cut,
 }
@@ -135,8 +137,8 @@ impl Fill {
             let taken = locked.take_in(frame, self.length, self.limit);
             (taken, self.length == Some(locked.pieces.length()))
         });
-        if !taken {
-            self.give_up(End::TooLarge);
+        if let Err(why) = taken {
+            self.give_up(why);
             let wakers = self.with(|locked| locked.go_alone(source));
             return wakers.into_iter().for_each(Waker::wake);
         }
@@ -169,7 +171,7 @@ impl Fill {
         self.close_unkept(Phase::Cut(error));
     }
 
-    /// Ends it and says that it was not kept at once: the one alone would mean that it was too large.
+    /// Ends it and says that it was not kept at once: the one alone would mean that it goes on for the first reader.
     fn close_unkept(&self, phase: Phase) {
         let wakers = self.with(|locked| {
             locked.kept.get_or_insert(false);

@@ -70,7 +70,9 @@
 //!
 //! A body goes to its client as it comes, and is kept when it has ended as it should: whole, and as long as it said. It is kept up to
 //! [`largest`](HttpCacheLayer::largest), and to what the store could keep, and all bodies that are on their way have their bound as well ([`coming`](HttpCacheLayer::coming)); what is too large goes
-//! through, and `Cache-Status` says `too-large`, or `no-room` where another moment may have room. Of variants that are too many for the store the oldest go.
+//! through, and `Cache-Status` says `too-large`, or `no-room` where another moment may have room. A body of unknown length may
+//! turn out too large, or find no room half-way, when its head is gone: then it goes on to the one who asked first, those who wait for it ask anew,
+//! and only [`Statistics`] tell. Of variants that are too many for the store the oldest go.
 //! A slow client holds up nobody else, and makes nobody wait for memory. Trailers are handed on and not kept.
 //!
 //! A part that was asked for with a range is kept as such, and serves ranges that it holds. Where it is the beginning and all is wanted,

@@ -96,11 +96,13 @@ impl Shared {
         }
     }
 
-    /// How many bytes the body of such an answer may have to be kept, if it may have any.
+    /// How many bytes the body of such an answer may have to be kept, if it may have any: what it would never find room for
+    /// on its way is too large as well.
     pub(crate) fn largest(&self, identity: &Identity, entry: &Entry, tags: &[Key]) -> Option<u64> {
         let besides = Resource::size_without_body(identity, entry, tags);
         let left = self.store().largest().checked_sub(besides)?;
-        Some(self.settings.largest().min(u64::try_from(left).unwrap_or(u64::MAX)))
+        let largest = self.settings.largest().min(self.allowance.limit());
+        Some(largest.min(u64::try_from(left).unwrap_or(u64::MAX)))
     }
 
     /// What is made anew at present beside what is served stale, by the names of its calls.

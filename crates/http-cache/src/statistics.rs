@@ -29,6 +29,8 @@ pub struct Statistics {
     pub stored: u64,
     /// Responses that could have been kept by their heads, and were not: cut off, too large, without room, or purged meanwhile.
     pub dropped: u64,
+    /// Those of them for which there was no room among the [bodies on their way](crate::HttpCacheLayer::coming).
+    pub no_room: u64,
     /// Requests of the cache's own, to renew what is served stale.
     pub refreshed: u64,
     /// Bytes of bodies that are on their way.
@@ -52,6 +54,7 @@ pub(crate) struct Counts {
     pub(crate) failed: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) no_room: AtomicU64,
     pub(crate) refreshed: AtomicU64,
 }
 
@@ -70,6 +73,7 @@ impl Counts {
             failed: read(&self.failed),
             stored: read(&self.stored),
             dropped: read(&self.dropped),
+            no_room: read(&self.no_room),
             refreshed: read(&self.refreshed),
             coming,
             in_flight,

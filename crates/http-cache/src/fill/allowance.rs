@@ -31,6 +31,10 @@ impl Allowance {
         self.0.limit.store(limit, Relaxed);
     }
 
+    pub(crate) fn limit(&self) -> u64 {
+        self.0.limit.load(Relaxed)
+    }
+
     pub(crate) fn taken(&self) -> u64 {
         self.0.taken.load(Relaxed)
     }
@@ -38,11 +42,11 @@ impl Allowance {
     /// So many bytes, if there are so many left.
     pub(crate) fn reserve(&self, bytes: u64) -> Option<Reserved> {
         let mut reserved = Reserved { of: Some(self.clone()), bytes: 0 };
-        reserved.grow(bytes).then_some(reserved)
+        reserved.cover(bytes).then_some(reserved)
     }
 
     fn take(&self, bytes: u64) -> bool {
-        let limit = self.0.limit.load(Relaxed);
+        let limit = self.limit();
         let taken = self.0.taken.fetch_update(Relaxed, Relaxed, |taken| {
             taken.checked_add(bytes).filter(|taken| *taken <= limit)
         });
@@ -56,14 +60,15 @@ impl Reserved {
         Self { of: None, bytes: 0 }
     }
 
-    /// So many bytes more, if there are so many left.
-    pub(crate) fn grow(&mut self, bytes: u64) -> bool {
-        if bytes == 0 {
+    /// So many bytes in all, if there are so many left.
+    pub(crate) fn cover(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
             return true;
         }
-        let is_there = self.of.as_ref().is_some_and(|of| of.take(bytes));
+        let is_there = self.of.as_ref().is_some_and(|of| of.take(more));
         if is_there {
-            self.bytes += bytes;
+            self.bytes += more;
         }
         is_there
     }

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http_body::Frame;
 use tower_ballast_core::BoxError;
 
-use super::{Keep, allowance::Reserved, pieces::Pieces, reader::Place, source::Source};
+use super::{End, Keep, allowance::Reserved, pieces::Pieces, reader::Place, source::Source};
 
 pub(super) struct Locked {
     pub(super) phase: Phase,
@@ -37,7 +37,7 @@ pub(super) enum Phase {
     },
     /// It failed; the error is for the first reader.
     Cut(Option<BoxError>),
-    /// It grew too large to be kept, and is for the first reader alone.
+    /// It grew too large to be kept, or found no room, and is for the first reader alone.
     Alone(Option<Source>),
 }
 
@@ -139,24 +139,31 @@ impl Locked {
         self.wake_all()
     }
 
-    /// Takes a frame in and tells whether the body can still be kept.
-    pub(super) fn take_in(&mut self, frame: Frame<Bytes>, said: Option<u64>, limit: u64) -> bool {
+    /// Takes a frame in, and tells why the body cannot be kept with it.
+    pub(super) fn take_in(
+        &mut self,
+        frame: Frame<Bytes>,
+        said: Option<u64>,
+        limit: u64,
+    ) -> Result<(), End> {
         let data = match frame.into_data() {
             Ok(data) => data,
             // A frame of a kind that is not known cannot be given twice, and is left out.
             Err(frame) => {
                 let trailers = frame.into_trailers().ok().filter(|trailers| !trailers.is_empty());
                 self.trailers = self.trailers.take().or(trailers);
-                return true;
+                return Ok(());
             }
         };
-        let size = data.len() as u64;
-        let length = self.pieces.length() + size;
-        let fits = match said {
-            Some(said) => length <= said,
-            None => length <= limit && self.reserved.grow(size),
+        let length = self.pieces.length() + data.len() as u64;
+        let fits = if length > said.unwrap_or(limit) {
+            Err(End::TooLarge)
+        } else if said.is_none() && !self.reserved.cover(length) {
+            Err(End::NoRoom)
+        } else {
+            Ok(())
         };
-        if fits {
+        if fits.is_ok() {
             self.pieces.push(&data, said);
         } else {
             self.pieces.push_as_it_is(data);

@@ -43,7 +43,7 @@ pub(crate) enum Read {
 pub(crate) enum Ended {
     /// It is whole and so long.
     Whole(u64),
-    /// It is too large, and for the first reader alone.
+    /// It is not kept, and goes on for the first reader alone.
     Alone,
     /// It was cut off.
     Cut,
@@ -100,7 +100,7 @@ impl Reader {
         })
     }
 
-    /// Waits until it is known what has become of the body: whether it is whole, or for the first reader alone.
+    /// Waits until it is known what has become of the body: whether it is whole, or goes on for the first reader alone.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         ready!(self.fill.poll(self.number, None, cx));
         Poll::Ready(self.fill.with(|locked| match locked.kept {

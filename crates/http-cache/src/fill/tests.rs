@@ -110,7 +110,16 @@ impl Bell {
 type Kept = Arc<Mutex<Vec<End>>>;
 
 fn begin(script: &Script, length: Option<u64>, limit: u64) -> (Reader, Kept, Allowance) {
-    let (kept, allowance) = (Kept::default(), Allowance::new(1000));
+    begin_within(script, length, limit, 1000)
+}
+
+fn begin_within(
+    script: &Script,
+    length: Option<u64>,
+    limit: u64,
+    room: u64,
+) -> (Reader, Kept, Allowance) {
+    let (kept, allowance) = (Kept::default(), Allowance::new(room));
     let reserved = allowance.reserve(length.unwrap_or(0)).unwrap();
     let keep = {
         let kept = Arc::clone(&kept);
@@ -214,7 +223,7 @@ fn memory_that_is_not_there_is_not_taken() {
     let reserved = allowance.reserve(0).unwrap();
     let mut first = Fill::begin(source(script), None, 100, reserved, keep);
     assert_eq!(text(&mut first), ("one".into(), "rest"));
-    assert_eq!(*kept.lock().unwrap(), [End::TooLarge]);
+    assert_eq!(*kept.lock().unwrap(), [End::NoRoom]);
     drop(first);
     assert_eq!(allowance.taken(), 3);
 }
@@ -469,14 +478,19 @@ proptest! {
 
     /// Against the body read by itself: nobody gets anything else, whoever waits is woken, and what is kept is whole.
     #[test]
-    fn readers_get_what_the_body_gives(steps in steps(), acts in acts(), limit in 0_u64..40) {
+    fn readers_get_what_the_body_gives(
+        steps in steps(),
+        acts in acts(),
+        limit in 0_u64..40,
+        room in 0_u64..40,
+    ) {
         let all: Vec<u8> = steps
             .iter()
             .flat_map(|step| if let Step::Data(data) = step { data.clone() } else { Vec::new() })
             .collect();
         let fails = matches!(steps.last(), Some(Step::Fail));
         let script = Script::new(steps);
-        let (reader, kept, allowance) = begin(&script, None, limit);
+        let (reader, kept, allowance) = begin_within(&script, None, limit, room);
         let fill = Arc::clone(reader.fill());
         let one = |reader, for_end| One {
             reader: Some(reader),
@@ -530,11 +544,12 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(allowance.taken() <= limit, "after {} acts", at);
+            prop_assert!(allowance.taken() <= limit.min(room), "after {} acts", at);
         }
         let whole = kept.lock().unwrap().clone();
         prop_assert!(whole.len() <= 1);
-        let fits = all.len() as u64 <= limit;
+        let length = all.len() as u64;
+        let fits = length <= limit.min(room);
         for (number, one) in readers.iter().enumerate() {
             prop_assert!(all.starts_with(&one.read));
             if one.reader.is_none() { continue }
@@ -555,7 +570,8 @@ proptest! {
                 prop_assert!(fits && !fails);
                 prop_assert_eq!(&bytes[..], &all[..]);
             }
-            Some(End::TooLarge) => prop_assert!(!fits),
+            Some(End::TooLarge) => prop_assert!(length > limit),
+            Some(End::NoRoom) => prop_assert!(length > room),
             Some(End::Cut) => prop_assert!(fails || readers.iter().any(|one| one.reader.is_none())),
             None => prop_assert!(readers.iter().any(|one| one.reader.is_none())),
         }

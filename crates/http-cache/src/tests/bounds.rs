@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service};
 use tower_ballast_cache::store::{Capacity, S3Fifo, Store, Usage};
-use tower_ballast_core::BoxError;
+use tower_ballast_core::{BoxError, clock};
 
 use super::origin::{Nothing, Origin, Text, fetch, fresh, get, pieces, read, send, text};
 use crate::{HttpCacheLayer, Identity, Stored, engine::Rules};
@@ -228,6 +228,78 @@ async fn where_memory_for_bodies_is_short_for_a_moment_calls_are_shared_after_it
     let all = futures_util::future::join_all((0..100).map(|_| fetch(&service, URI))).await;
     assert!(all.iter().all(|reply| reply.text().len() == 100));
     assert_eq!(origin.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_body_of_unknown_length_finds_no_room_half_way_calls_are_shared_after_it() {
+    let origin = Origin::new(|_, request| match request.uri().path() {
+        "/page" => Ok(fresh().body(pieces(["0123456789abcdefghij"; 5]))?),
+        _ => Ok(fresh().header("content-length", "100").body(pieces(["0123456789"; 10]))?),
+    });
+    let layer = HttpCacheLayer::new(Rules::shared()).coming(150);
+    let (service, handle) = (layer.layer(origin.clone()), layer.handle());
+    let other = service.clone().call(get("http://example.com/other")).await.unwrap();
+    let ask = async || {
+        let all = futures_util::future::join_all((0..10).map(|_| fetch(&service, URI))).await;
+        assert!(all.iter().all(|reply| reply.text().len() == 100));
+    };
+    ask().await;
+    let statistics = handle.statistics();
+    assert_eq!((statistics.stored, statistics.dropped, statistics.no_room), (0, 10, 10));
+    assert_eq!(statistics.coming, 100, "what the other one takes");
+    // Nobody has to go alone for a while: there is room again.
+    drop(other);
+    let calls = origin.calls();
+    ask().await;
+    assert_eq!((origin.calls(), handle.statistics().stored), (calls + 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_room_is_left_at_all_the_answer_says_so_whatever_its_length() {
+    for length in [Some("10"), None] {
+        let origin = Origin::new(move |_, request| {
+            let answer = fresh();
+            let answer = match (request.uri().path(), length) {
+                ("/page", None) => answer,
+                _ => answer.header("content-length", "10"),
+            };
+            Ok(answer.body(pieces(["0123456789"]))?)
+        });
+        let layer = HttpCacheLayer::new(Rules::shared()).coming(10);
+        let service = layer.layer(origin.clone());
+        let other = service.clone().call(get("http://example.com/other")).await.unwrap();
+        let first = fetch(&service, URI).await;
+        assert_eq!(first.field("cache-status"), "http-cache; fwd=uri-miss; detail=no-room");
+        assert_eq!(layer.handle().statistics().no_room, 1);
+        drop(other);
+        let second = fetch(&service, URI).await;
+        assert_eq!(second.field("cache-status"), "http-cache; fwd=uri-miss; stored");
+        assert_eq!((second.text(), layer.handle().statistics().stored), ("0123456789", 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_never_find_room_is_too_large() {
+    for length in [Some("20"), None] {
+        let origin = Origin::new(move |_, _| {
+            let answer = fresh();
+            let answer = match length {
+                Some(length) => answer.header("content-length", length),
+                None => answer,
+            };
+            Ok(answer.body(pieces(["0123456789"; 2]))?)
+        });
+        let layer = HttpCacheLayer::new(Rules::shared()).coming(19);
+        let service = layer.layer(origin.clone());
+        assert_eq!(fetch(&service, URI).await.text().len(), 20);
+        let statistics = layer.handle().statistics();
+        assert_eq!((statistics.stored, statistics.dropped, statistics.no_room), (0, 1, 0));
+        let start = clock::now();
+        let all = futures_util::future::join_all((0..10).map(|_| fetch(&service, URI))).await;
+        assert!(all.iter().all(|reply| reply.text().len() == 20));
+        assert_eq!(origin.calls(), 11);
+        assert_eq!(clock::now().since(start), Duration::from_secs(3), "nobody waits");
+    }
 }
 
 #[tokio::test(start_paused = true)]
