@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use http::uri::Authority;
+use tower_ballast::cache::store::Capacity;
+use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
 
 use super::flags::Flags;
 
@@ -22,7 +24,8 @@ Options:
                     `Authorization`
   --lenient         takes for true what an upstream seems to mean: parts that are shorter than
                     they say, and pages without a date of change that were asked for by one
-  --max-bytes N     memory for kept answers, in bytes; 268435456 (256 MiB) when not given
+  --max-bytes N     memory for kept answers, in bytes: 65536 or more, or 0, which keeps nothing;
+                    268435456 (256 MiB) when not given
   --no-cache        keeps nothing
   --help            this text
 ";
@@ -92,6 +95,13 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     }
 }
 
+/// So many bytes, if a cache of that size makes sense.
 fn bytes(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("--max-bytes: `{text}` is not a number of bytes"))
+    let bytes = text.parse();
+    let bytes = bytes.map_err(|_| {
+        format!("--max-bytes: `{text}` is not a number of bytes from 0 to {}", u64::MAX)
+    })?;
+    let layer = HttpCacheLayer::new(Rules::shared()).capacity(Capacity::of_bytes(bytes));
+    let checked = layer.checked().map(|_| bytes);
+    checked.map_err(|why| format!("--max-bytes is {}, must be {}", why.value(), why.range()))
 }

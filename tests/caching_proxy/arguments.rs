@@ -25,9 +25,11 @@ fn an_address_and_a_url_make_a_shared_cache() {
     let places = "--listen 127.0.0.1:8080 --upstream=http://localhost:9000/";
     let usual = Cache { private: false, lenient: false, max_bytes: 256 << 20 };
     assert_eq!(parse(places), expected(Some(usual)));
-    let other = Cache { private: true, lenient: true, max_bytes: 1000 };
-    let flags = "--private --lenient --max-bytes 1000";
-    assert_eq!(parse(&format!("{places} {flags}")), expected(Some(other)));
+    for max_bytes in [0, 65_536, 1 << 40, u64::MAX] {
+        let other = Cache { private: true, lenient: true, max_bytes };
+        let flags = format!("--private --lenient --max-bytes {max_bytes}");
+        assert_eq!(parse(&format!("{places} {flags}")), expected(Some(other)));
+    }
     assert_eq!(parse(&format!("--no-cache {places}")), expected(None));
 }
 
@@ -43,7 +45,15 @@ fn a_mistake_is_named() {
         ("--max-bytes", "--max-bytes needs a value"),
         ("--max-bytes much", "--max-bytes: `much` is not a number of bytes"),
         ("--max-bytes -1", "--max-bytes: `-1` is not a number of bytes"),
-        ("--max-bytes 1 --max-bytes 2", "--max-bytes is given twice"),
+        ("--max-bytes 64MB", "--max-bytes: `64MB` is not a number of bytes"),
+        ("--max-bytes 18446744073709551616", "--max-bytes: `18446744073709551616` is not a number"),
+        ("--max-bytes 1", "--max-bytes is 1, must be at least 65536 bytes, room for some"),
+        (
+            "--max-bytes 1000",
+            "--max-bytes is 1000, must be at least 65536 bytes, room for some dozens of small answers, or 0",
+        ),
+        ("--max-bytes 65535", "--max-bytes is 65535, must be at least 65536 bytes"),
+        ("--max-bytes 65536 --max-bytes 0", "--max-bytes is given twice"),
         ("--private=yes", "--private takes no value"),
         ("--no-cache --lenient", "--no-cache leaves nothing"),
     ] {

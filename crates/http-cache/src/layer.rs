@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName};
 use tower_ballast_cache::store::{Capacity, Store};
-use tower_ballast_core::{Event, Key, Name, Observer};
+use tower_ballast_core::{Event, Invalid, Key, Name, Observer};
 use tower_layer::Layer;
 
 use crate::{
@@ -79,7 +79,7 @@ impl<P> HttpCacheLayer<P> {
     /// How many bytes a body may have to be kept, if the store could keep so much; one that has more goes through. Default: 8 MiB.
     #[must_use]
     pub fn largest(self, bytes: u64) -> Self {
-        self.shared.settings.set_largest(bytes);
+        self.shared.set_largest(bytes);
         self
     }
 
@@ -88,7 +88,7 @@ impl<P> HttpCacheLayer<P> {
     /// time by each thread. Default: 64 MiB.
     #[must_use]
     pub fn coming(self, bytes: u64) -> Self {
-        self.shared.allowance.set_limit(bytes);
+        self.shared.set_coming(bytes);
         self
     }
 
@@ -102,7 +102,8 @@ impl<P> HttpCacheLayer<P> {
     }
 
     /// How long a renewal beside a stale answer may take, until its body has ended, before it is given up; the next one who is
-    /// served the stale answer begins another. Others who wait for it go on with it. Default: 30 seconds.
+    /// served the stale answer begins another. Others who wait for it go on with it. Zero: none is begun, and what is stale is served
+    /// for as long as it may be. Default: 30 seconds.
     #[must_use]
     pub fn longest_renewal(self, limit: Duration) -> Self {
         self.shared.settings.longest_renewal.set(limit);
@@ -154,6 +155,28 @@ impl<P> HttpCacheLayer<P> {
     pub fn observer<O: Observer + Send + Sync + 'static>(self, observer: O) -> Self {
         self.shared.reporter.observe_with(observer);
         self
+    }
+
+    /// The same layer, if the sizes that were set make sense together: for those that come from a file or a person.
+    ///
+    /// ```
+    /// use tower_ballast_cache::store::Capacity;
+    /// use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
+    ///
+    /// let layer = HttpCacheLayer::new(Rules::shared()).capacity(Capacity::mebibytes(1)).largest(2_000_000);
+    /// assert_eq!(
+    ///     layer.checked().unwrap_err().to_string(),
+    ///     "largest is 2000000 where capacity is 1048576, must be at most the capacity"
+    /// );
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [capacity](Self::capacity) of fewer bytes than 65 536 that is not zero: next to nothing fits in. A [largest](Self::largest) body
+    /// that is larger than the capacity or than all bodies on their way may be: none so large is ever kept. More bodies
+    /// [on their way](Self::coming) than could be kept.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        self.shared.check_sizes().map(|()| self)
     }
 
     /// A handle that reads what is kept, lets go of it, and changes settings while requests run.

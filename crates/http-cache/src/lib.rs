@@ -95,6 +95,9 @@
 //! | longest renewal beside a stale answer | 30 seconds |
 //! | stale answers, heuristics, cookies, targeted fields | see [`Rules`](engine::Rules) |
 //!
+//! Zero is legal for each of the sizes and keeps nothing, and the largest numbers bound nothing. What comes from a file or a person goes through
+//! [`checked`](HttpCacheLayer::checked), which names what makes no sense.
+//!
 //! # Events and cost
 //!
 //! [`FellBack`](tower_ballast_core::EventKind::FellBack) with the reason `stale` tells of stale answers in the place of failures,
@@ -141,6 +144,7 @@ mod resource;
 mod service;
 mod settings;
 mod shared;
+mod sizes;
 mod statistics;
 mod targets;
 

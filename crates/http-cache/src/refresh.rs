@@ -30,6 +30,10 @@ where
     RB: Body + Send + 'static,
     RB::Error: Into<BoxError>,
 {
+    let limit = exchange.quest.shared.settings.longest_renewal.get();
+    if limit.is_zero() {
+        return;
+    }
     make_own(&mut exchange);
     let (quest, shared) = (&exchange.quest, Arc::clone(&exchange.quest.shared));
     let resource = shared.find(&quest.identity);
@@ -41,7 +45,6 @@ where
     let Boarding::First(start) = shared.flights.board(flight) else { return };
     count(&shared.counts.refreshed);
     let seat = start.with(exchange.renew(miss), Own::share);
-    let limit = shared.settings.longest_renewal.get();
     drop(runtime.spawn(async move {
         let _until_its_end = renewal;
         let mut timer = pin!(clock::sleep(limit));

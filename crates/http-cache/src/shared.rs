@@ -12,7 +12,7 @@ use std::{
 use http::{HeaderMap, Uri};
 use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 use tower_ballast_core::{
-    Event, EventKind, Key, Ratio, Reporter,
+    Event, EventKind, Invalid, Key, Ratio, Reporter,
     clock::{self, Nanos},
     epochs::{Epoch, Epochs},
     flights::Flights,
@@ -26,11 +26,11 @@ use crate::{
     progress::{Coming, Progress},
     resource::{Resource, Stored, Variant},
     settings::Settings,
+    sizes::{CAPACITY, Sizes},
     statistics::{Counts, Statistics, count},
     targets::Targets,
 };
 
-const CAPACITY: Capacity = Capacity::mebibytes(64);
 const COMING: u64 = 64 * 1024 * 1024;
 /// For how long it is remembered that answers for a target are for one alone.
 const ALONE: Duration = Duration::from_secs(60);
@@ -38,8 +38,8 @@ const PARTS: usize = 64;
 
 pub(crate) struct Shared {
     store: OnceLock<Box<dyn Store<Identity, Stored>>>,
-    /// What was set, for the store that will be there.
-    capacity: Mutex<Option<Capacity>>,
+    /// What was set, also for the store that will be there.
+    sizes: Mutex<Sizes>,
     pub(crate) flights: Flights<Arc<str>, Shares, Own>,
     pub(crate) progress: Progress,
     renewing: Mutex<HashSet<Arc<str>>>,
@@ -58,7 +58,7 @@ impl Shared {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             store: OnceLock::new(),
-            capacity: Mutex::default(),
+            sizes: Mutex::default(),
             flights: Flights::new(),
             progress: Progress::new(),
             renewing: Mutex::default(),
@@ -74,14 +74,11 @@ impl Shared {
     }
 
     pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
-        &**self.store.get_or_init(|| {
-            let capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
-            Box::new(within(capacity.unwrap_or(CAPACITY)))
-        })
+        &**self.store.get_or_init(|| Box::new(within(self.sizes().capacity.unwrap_or(CAPACITY))))
     }
 
     pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
-        let capacity = *self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
+        let capacity = self.sizes().capacity;
         if self.store.set(store).is_ok()
             && let Some(capacity) = capacity
         {
@@ -90,10 +87,29 @@ impl Shared {
     }
 
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
-        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner) = Some(capacity);
+        self.sizes().capacity = Some(capacity);
         if let Some(store) = self.store.get() {
             store.resize(capacity);
         }
+    }
+
+    pub(crate) fn set_largest(&self, bytes: u64) {
+        self.sizes().largest = Some(bytes);
+        self.settings.set_largest(bytes);
+    }
+
+    pub(crate) fn set_coming(&self, bytes: u64) {
+        self.sizes().coming = Some(bytes);
+        self.allowance.set_limit(bytes);
+    }
+
+    pub(crate) fn check_sizes(&self) -> Result<(), Invalid> {
+        let store = self.store.get().map(|store| store.largest() as u64);
+        self.sizes().check(store)
+    }
+
+    fn sizes(&self) -> MutexGuard<'_, Sizes> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes the body of such an answer may have to be kept, if it may have any: what it would never find room for
@@ -276,7 +292,7 @@ pub(crate) fn now() -> Wall {
     Wall::from(clock::wall()).steady(clock::now())
 }
 
-/// A store in which one entry, with all its variants, may take everything: how large a body may be is said elsewhere.
+/// A store in which one entry may take everything: how large a body may be is said elsewhere.
 fn within(capacity: Capacity) -> S3Fifo<Identity, Stored> {
     S3Fifo::new(capacity).largest_share(Ratio::ONE)
 }

@@ -7,4 +7,5 @@ mod handle;
 mod origin;
 mod parts;
 mod posted;
+mod settings;
 mod sharing;
