@@ -39,6 +39,22 @@ pub(crate) struct Miss {
     /// The beginning of what is wanted, and from where on that is missing.
     pub(crate) rest: Option<(Variant, u64)>,
     pub(crate) resource: Arc<Resource>,
+    /// The request has waited for that of another, in vain.
+    pub(crate) has_waited: bool,
+}
+
+impl Miss {
+    /// With nothing to send along.
+    pub(crate) const fn new(why: Forward, resource: Arc<Resource>) -> Self {
+        Self { why, validate: None, rest: None, resource, has_waited: false }
+    }
+
+    /// What is said of its answer, to begin with.
+    pub(crate) fn status(&self) -> Status {
+        let mut status = Status::new(Outcome::Forwarded(self.why));
+        status.collapsed = self.has_waited.then_some(false);
+        status
+    }
 }
 
 /// Where the body of an answer is.
@@ -70,15 +86,15 @@ pub(crate) fn look<B>(
                 let from = part.entry.lacks_from(rules, ask, now)?;
                 Some((part.clone(), from))
             });
-            return Found::Miss(Miss { why, validate, rest, resource });
+            return Found::Miss(Miss { why, validate, rest, resource, has_waited: false });
         }
         Decision::Serve { entry, stale } => (entry, stale),
     };
     let Some(variant) = resource.variant(at) else {
-        return Found::Miss(Miss { why: Forward::UriMiss, validate: None, rest: None, resource });
+        return Found::Miss(Miss::new(Forward::UriMiss, resource));
     };
     let mut status = Status::new(collapsed.map_or(Outcome::Hit, Outcome::Forwarded));
-    status.collapsed = collapsed.is_some();
+    status.collapsed = collapsed.map(|_| true);
     match (collapsed, stale) {
         (Some(_), _) => count(&shared.counts.collapsed),
         (None, None) => shared.counts.hits.add(),

@@ -100,13 +100,13 @@ where
                 Followed::Failed => true,
                 // That it takes long is no failure, and the next wait might be in vain as well.
                 Followed::Late => {
-                    has_failed = false;
+                    (has_failed, miss.has_waited) = (false, true);
                     break;
                 }
             };
             match quest.look(Some(why)) {
                 Found::Answer { response, .. } => return Ok(response),
-                Found::Miss(found) => miss = found,
+                Found::Miss(found) => miss = Miss { has_waited: true, ..found },
                 Found::Missing | Found::Bypass => break,
             }
             if miss.resource.goes_alone(clock::now()) {
@@ -117,7 +117,7 @@ where
         if has_failed {
             count(&quest.shared.counts.failed);
             let mut status = Status::new(Outcome::Forwarded(why));
-            status.collapsed = true;
+            status.collapsed = Some(true);
             let code = StatusCode::BAD_GATEWAY;
             return Ok(refusal(&quest.shared, code, status, "shared-call-failed"));
         }

@@ -11,7 +11,7 @@ use tower_service::Service;
 use crate::{
     answer::{Miss, write_status},
     body::CacheBody,
-    engine::{Entry, Outcome, Status, Times, keep},
+    engine::{Entry, Times, keep},
     exchange::{Answer, Exchange, Shares},
     fill::{End, Fill, Keep, Reserved, Source, source},
     identity::Identity,
@@ -156,7 +156,7 @@ impl Fetched {
         };
         let length = entry.body_length().or(exact);
         let (is_for_all, entry) = (self.is_for_all(&entry), Arc::new(entry));
-        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        let mut status = self.miss.status();
         status.forwarded = self.forwarded.map(|status| status.as_u16());
         status.stored = true;
         let (shared, at) =
@@ -248,7 +248,7 @@ impl Fetched {
     }
 
     fn marked<B>(&self, mut response: Response<B>, detail: Option<&'static str>) -> Response<B> {
-        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        let mut status = self.miss.status();
         status.detail = detail;
         write_status(&self.quest.shared, status, &mut response);
         response
@@ -261,7 +261,7 @@ impl Fetched {
     }
 
     fn spare<RB>(&self, failed: Option<StatusCode>) -> Option<Response<CacheBody<RB>>> {
-        self.quest.spare(failed, self.miss.why, false)
+        self.quest.spare(failed, self.miss.why, self.miss.has_waited.then_some(false))
     }
 
     fn at(&self) -> (&Identity, Epoch) {

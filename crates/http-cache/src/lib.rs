@@ -101,7 +101,8 @@
 //! # Events and cost
 //!
 //! [`FellBack`](tower_ballast_core::EventKind::FellBack) with the reason `stale` tells of stale answers in the place of failures,
-//! [`SettingsChanged`](tower_ballast_core::EventKind::SettingsChanged) of changes by hand. Each answer tells of itself in `Cache-Status`. What is counted is in
+//! [`SettingsChanged`](tower_ballast_core::EventKind::SettingsChanged) of changes by hand. Each answer tells of itself in `Cache-Status`: one that came of
+//! another's call says `collapsed`, and one whose request waited for that in vain `collapsed=?0`. What is counted is in
 //! [`Statistics`].
 //!
 //! A hit allocates for its key and for the map of its fields, and nothing for its body, which is shared. A miss costs besides a copy of the request's fields, and the body, which is copied

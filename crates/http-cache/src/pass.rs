@@ -53,7 +53,7 @@ where
             return Ok(passed(&quest.shared, &quest.head, response));
         };
         let resource = quest.shared.find(&quest.identity);
-        let miss = Miss { why: Forward::Method, validate: None, rest: None, resource };
+        let miss = Miss::new(Forward::Method, resource);
         Ok(Fetched { quest, epoch, miss, times, forwarded: None }
             .fill(entry, response.map(source))
             .0)

@@ -118,7 +118,7 @@ impl Quest {
         match shares {
             Shares::Look | Shares::Alone => Followed::Alone,
             Shares::Coming(coming, _place) => self.follow(coming, why).await,
-            Shares::Failed(status) => match self.spare(status, why, true) {
+            Shares::Failed(status) => match self.spare(status, why, Some(true)) {
                 Some(response) => Followed::Answer(response),
                 None => Followed::Failed,
             },
@@ -141,7 +141,7 @@ impl Quest {
             },
         };
         let mut status = Status::new(Outcome::Forwarded(why));
-        status.collapsed = true;
+        status.collapsed = Some(true);
         count(&self.shared.counts.collapsed);
         let held = (&*coming.entry, Held::Coming(reader, length));
         Followed::Answer(answer(&self.shared, held, self.ask(), now(), status))
@@ -162,7 +162,7 @@ impl Quest {
         &self,
         failed: Option<StatusCode>,
         why: Forward,
-        collapsed: bool,
+        collapsed: Option<bool>,
     ) -> Option<Response<CacheBody<B>>> {
         let (resource, now) = (self.shared.find(&self.identity), now());
         let variant = resource.variant_for(&self.head.headers)?;

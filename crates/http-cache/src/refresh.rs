@@ -39,7 +39,7 @@ where
     let resource = shared.find(&quest.identity);
     let Some(variant) = resource.variant_for(&quest.head.headers).cloned() else { return };
     let Ok(runtime) = Handle::try_current() else { return };
-    let miss = Miss { why: Forward::Stale, validate: Some(variant), rest: None, resource };
+    let miss = Miss { validate: Some(variant), ..Miss::new(Forward::Stale, resource) };
     let flight = quest.flight(&miss);
     let Some(renewal) = Renewal::begin(&shared, &flight) else { return };
     let Boarding::First(start) = shared.flights.board(flight) else { return };

@@ -15,8 +15,8 @@ pub struct Status {
     pub ttl: Option<Ttl>,
     /// Whether the response was kept.
     pub stored: bool,
-    /// Whether the request waited for that of another.
-    pub collapsed: bool,
+    /// Whether the request, having waited for that of another, had its answer. None when it has not waited.
+    pub collapsed: Option<bool>,
     /// The status of the response to what was sent on.
     pub forwarded: Option<u16>,
     /// A word on why something is so.
@@ -52,7 +52,7 @@ impl Status {
     /// Of an answer that was there, or not.
     #[must_use]
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, ttl: None, stored: false, collapsed: false, forwarded: None, detail: None }
+        Self { outcome, ttl: None, stored: false, collapsed: None, forwarded: None, detail: None }
     }
 
     /// Appends it to a response, as said by the cache `name`.
@@ -84,11 +84,12 @@ impl Status {
             Some(Ttl::Stale(over)) => write!(text, "; ttl=-{}", over.as_secs().min(MOST)),
             None => Ok(()),
         };
-        for (is_so, word) in [(self.stored, "; stored"), (self.collapsed, "; collapsed")] {
-            if is_so {
-                text.push_str(word);
-            }
-        }
+        text.push_str(if self.stored { "; stored" } else { "" });
+        text.push_str(match self.collapsed {
+            Some(true) => "; collapsed",
+            Some(false) => "; collapsed=?0",
+            None => "",
+        });
         if let Some(detail) = self.detail {
             let _ = write!(text, "; detail={detail}");
         }

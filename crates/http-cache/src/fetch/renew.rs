@@ -8,7 +8,7 @@ use super::Fetched;
 use crate::{
     answer::{Held, answer},
     body::CacheBody,
-    engine::{Entry, Outcome, Status, Unkept, freshen, is_same},
+    engine::{Entry, Unkept, freshen, is_same},
     exchange::Shares,
     resource::Variant,
     statistics::count,
@@ -29,7 +29,7 @@ impl Fetched {
             Err(_) => resource.forget(&variant.entry),
         });
         count(&self.quest.shared.counts.validated);
-        let mut status = Status::new(Outcome::Forwarded(self.miss.why));
+        let mut status = self.miss.status();
         (status.forwarded, status.stored) = (Some(304), is_kept && is_now);
         let held = (&*fresh, Held::Here(&variant.body));
         let mut response =
