@@ -7,5 +7,6 @@ mod handle;
 mod origin;
 mod parts;
 mod posted;
+mod rules;
 mod settings;
 mod sharing;
