@@ -4,6 +4,7 @@ mod answers;
 mod attacks;
 mod bounds;
 mod handle;
+mod leaving;
 mod origin;
 mod parts;
 mod posted;
