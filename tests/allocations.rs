@@ -25,7 +25,7 @@ use tower_ballast::{
     http::RespondLayer,
     http_client, http_server,
     prelude::*,
-    rate_limit::KeyLimit,
+    rate_limit::{KeyLimit, adjust::Limits},
 };
 use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
 
@@ -223,6 +223,22 @@ fn a_rate_limit_allocates_nothing_and_its_refusal_one_box() {
     ] {
         assert_one_small_box(refused);
     }
+}
+
+#[test]
+fn a_rate_limit_that_measures_allocates_nothing_also_at_the_end_of_a_period() {
+    let ample = Quota::per_second(count::<1_000_000>());
+    let limits = Limits::new().errors(Ratio::ONE).latency(Duration::MAX);
+    let layer = PriorityRateLimitLayer::new(ample).adjust(limits);
+    assert_eq!(happy(&layer), 0);
+    assert_eq!(happy(&layer.clone().queue(10)), 0);
+    on_paused_time(async {
+        let mut service = layer.layer(Inner(()));
+        for _ in 0..5 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(of_one(&mut service, ()).count_total, 0);
+        }
+    });
 }
 
 #[test]

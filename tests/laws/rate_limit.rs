@@ -3,9 +3,12 @@ use std::time::Duration;
 use tower_ballast::{
     core::Key,
     prelude::*,
-    rate_limit::{KeyLimit, Settlement, gate::Algorithm},
+    rate_limit::{KeyLimit, Settlement, adjust::Limits, gate::Algorithm},
 };
-use tower_ballast_test::{laws, laws::Trip};
+use tower_ballast_test::{
+    laws,
+    laws::{Fuse, Subject, Trip},
+};
 
 /// More than any law asks for in a second.
 const AMPLE: Quota = Quota::per_second(count::<1_000_000>());
@@ -159,4 +162,57 @@ laws! {
     layer: || PriorityRateLimitLayer::new(Quota::CLOSED).queue(1).enforcement(Enforcement::Shadow),
     readiness: optimistic,
     counts: |layer: &PriorityRateLimitLayer<_, _, _>| layer.handle().waiting(),
+}
+
+/// Heeds all signals, and none of them is ever too high.
+fn limits() -> Limits {
+    Limits::new().errors(Ratio::ONE).latency(Duration::MAX).load(Ratio::ONE)
+}
+
+laws! {
+    mod measuring;
+    layer: || PriorityRateLimitLayer::new(THOUSAND).adjust(limits()).load(|| 0.5),
+    readiness: pass_through,
+    trip: Trip::Answered(1000),
+    rest: Duration::from_secs(3600),
+}
+
+laws! {
+    mod measuring_with_a_queue;
+    layer: || PriorityRateLimitLayer::new(AMPLE).queue(1000).adjust(limits()).settle(
+        |_: Result<&u32, &tower_ballast_test::ScriptError>| Settlement::Cost(2)
+    ),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _, _, _>| layer.handle().waiting(),
+}
+
+laws! {
+    mod measuring_in_shadow;
+    layer: || PriorityRateLimitLayer::new(Quota::CLOSED)
+        .queue(1)
+        .adjust(limits())
+        .enforcement(Enforcement::Shadow),
+    readiness: optimistic,
+    counts: |layer: &PriorityRateLimitLayer<_, _, _, _, _>| layer.handle().waiting(),
+}
+
+#[test]
+fn a_panic_of_what_measures_breaks_nothing() {
+    let fuse = Fuse::new();
+    let within = fuse.clone();
+    let subject = Subject::new(move || {
+        let (fuse, load) = (within.clone(), within.clone());
+        PriorityRateLimitLayer::new(AMPLE)
+            .adjust(limits())
+            .classify(move |outcome: Result<&u32, &tower_ballast_test::ScriptError>| {
+                fuse.touch();
+                if outcome.is_ok() { Verdict::Success } else { Verdict::transient() }
+            })
+            .load(move || {
+                load.touch();
+                0.5
+            })
+            .adjust_every(Duration::ZERO)
+    });
+    laws::panicking_closures_break_nothing(&subject, &fuse);
 }

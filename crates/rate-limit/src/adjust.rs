@@ -21,6 +21,8 @@
 //! assert!(adjustment.observe(now, failing, Duration::from_millis(20)).is_none());
 //! ```
 
+mod measure;
+mod period;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,11 @@ use std::time::Duration;
 
 use tower_ballast_core::{Ratio, clock::Nanos};
 
-pub use self::schedule::{Schedule, Span};
+pub(crate) use self::period::{KEPT, Periods, Seen, Tally};
+pub use self::{
+    measure::{Gauge, Load, Measure, Measured, Running},
+    schedule::{Schedule, Span},
+};
 
 /// What a decrease leaves of the rate.
 const DECREASE: f64 = 0.7;
@@ -53,9 +59,26 @@ pub struct Signals {
     pub load: Ratio,
 }
 
+impl Signals {
+    /// Nothing is known.
+    pub(crate) const NONE: Self =
+        Self { errors: Ratio::ZERO, latency: Duration::ZERO, queue: 0, load: Ratio::ZERO };
+
+    /// Of each signal the worse one.
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        let worse = |a: Ratio, b: Ratio| if a < b { b } else { a };
+        Self {
+            errors: worse(self.errors, other.errors),
+            latency: self.latency.max(other.latency),
+            queue: self.queue.max(other.queue),
+            load: worse(self.load, other.load),
+        }
+    }
+}
+
 impl Default for Signals {
     fn default() -> Self {
-        Self { errors: Ratio::ZERO, latency: Duration::ZERO, queue: 0, load: Ratio::ZERO }
+        Self::NONE
     }
 }
 
@@ -107,16 +130,17 @@ impl Limits {
         Self { least, ..self }
     }
 
-    /// Each signal that is heeded as a share of its limit; above 1 is too much.
-    fn shares(&self, signals: Signals) -> [(Cause, f64); 4] {
+    /// The signal that is furthest off, as a share of its limit; above 1 is too much.
+    fn worst(&self, signals: Signals) -> Option<(Cause, f64)> {
         let (latency, queue) = (signals.latency.as_secs_f64(), f64::from(signals.queue));
         let limit = |latency: Duration| latency.as_secs_f64();
-        [
+        let shares = [
             (Cause::Errors, share(signals.errors.get(), self.errors.map(Ratio::get))),
             (Cause::Latency, share(latency, self.latency.map(limit))),
             (Cause::Queue, share(queue, self.queue.map(f64::from))),
             (Cause::Load, share(signals.load.get(), self.load.map(Ratio::get))),
-        ]
+        ];
+        shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 
@@ -195,6 +219,12 @@ impl Adjustment {
         self.multiplier
     }
 
+    /// Other limits from now on. The multiplier stays, as far as they let it.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.multiplier = self.multiplier.max(limits.least.get());
+    }
+
     /// Takes in what is seen, and says how the multiplier changed. `round_trip` is how long it takes
     /// until a changed rate can be seen in the signals.
     pub fn observe(
@@ -203,10 +233,20 @@ impl Adjustment {
         signals: Signals,
         round_trip: Duration,
     ) -> Option<Change> {
+        self.observe_beside(now, signals, Signals::NONE, round_trip)
+    }
+
+    /// The same, with `others` that cannot lower it, but keep it from recovering while they are not calm.
+    pub(crate) fn observe_beside(
+        &mut self,
+        now: Nanos,
+        signals: Signals,
+        others: Signals,
+        round_trip: Duration,
+    ) -> Option<Change> {
         let passed = now.since(self.raised).as_secs_f64().min(1.0);
         self.raised = self.raised.max(now);
-        let shares = self.limits.shares(signals);
-        let (cause, share) = shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (cause, share) = self.limits.worst(signals)?;
         if share > 1.0 {
             if now < self.settled {
                 return None;
@@ -214,7 +254,8 @@ impl Adjustment {
             self.settled = now + round_trip.max(SHORTEST);
             return self.change(self.multiplier * DECREASE, cause);
         }
-        if share >= CALM {
+        let is_calm = |(_, share)| share < CALM;
+        if share >= CALM || !self.limits.worst(others).is_none_or(is_calm) {
             return None;
         }
         self.change(self.multiplier + passed * INCREASE, Cause::Recovery)

@@ -24,6 +24,32 @@ pub(crate) struct Adjusting {
     parts: Mutex<Parts>,
     /// When the schedule is looked at next; never without one. Spares requests the lock until then.
     due: AtomicU64,
+    /// How many moves of the limit were told.
+    moves: AtomicU64,
+}
+
+const UNSEEN: [(Nanos, Signals); 2] = [(Nanos::ZERO, Signals::NONE); 2];
+
+/// Who sees something of the service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Witness {
+    /// The layer, by the answers that pass it.
+    Layer,
+    /// Whoever tells the handle.
+    User,
+}
+
+/// What one of them has seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    pub(crate) by: Witness,
+    pub(crate) signals: Signals,
+    /// What is not sure enough to lower the rate by.
+    pub(crate) hint: Signals,
+    /// How long it takes until a changed rate is seen.
+    pub(crate) lag: Duration,
+    /// For how long what the other has seen keeps the rate from recovering.
+    pub(crate) memory: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -32,25 +58,27 @@ struct Parts {
     adjustment: Adjustment,
     limits: Limits,
     schedule: Option<Schedule>,
+    /// What each witness saw last, and when.
+    seen: [(Nanos, Signals); 2],
 }
 
 impl Adjusting {
     pub(crate) fn new(quota: Quota) -> Self {
         let limits = Limits::new();
         let adjustment = Adjustment::new(limits);
-        Self::of(Parts { quota, adjustment, limits, schedule: None })
+        Self::of(Parts { quota, adjustment, limits, schedule: None, seen: UNSEEN })
     }
 
     /// A schedule is looked at for the first time as soon as somebody comes.
     fn of(parts: Parts) -> Self {
         let due = if parts.schedule.is_some() { 0 } else { u64::MAX };
-        Self { parts: Mutex::new(parts), due: AtomicU64::new(due) }
+        Self { parts: Mutex::new(parts), due: AtomicU64::new(due), moves: AtomicU64::new(0) }
     }
 
     /// The same settings, and nothing adjusted yet.
     pub(crate) fn separate(&self) -> Self {
         let parts = self.parts().clone();
-        Self::of(Parts { adjustment: Adjustment::new(parts.limits), ..parts })
+        Self::of(Parts { adjustment: Adjustment::new(parts.limits), seen: UNSEEN, ..parts })
     }
 
     /// The quota that is set.
@@ -66,15 +94,23 @@ impl Adjusting {
         apply(parts.present())
     }
 
-    pub(crate) fn set_limits(&self, limits: Limits) {
+    /// Sets them, and applies what the quota comes to.
+    pub(crate) fn set_limits<T>(&self, limits: Limits, apply: impl FnOnce(Quota) -> T) -> T {
         let mut parts = self.parts();
         parts.limits = limits;
-        parts.adjustment = Adjustment::new(limits);
+        parts.adjustment.set_limits(limits);
+        apply(parts.present())
     }
 
-    pub(crate) fn set_schedule(&self, schedule: Schedule) {
-        self.parts().schedule = Some(schedule);
+    /// Sets it for whoever comes next.
+    pub(crate) fn set_schedule(&self, schedule: Option<Schedule>) {
+        self.parts().schedule = schedule;
         self.due.store(0, Relaxed);
+    }
+
+    /// Which one in their order a move of the limit is, from 1. To be asked where one is applied.
+    pub(crate) fn number_move(&self) -> u64 {
+        self.moves.fetch_add(1, Relaxed) + 1
     }
 
     /// Whether the schedule has to be looked at.
@@ -102,12 +138,17 @@ impl Adjusting {
     /// Takes in what is seen, says how the multiplier changed, and applies what the quota comes to.
     pub(crate) fn observe<T>(
         &self,
-        signals: Signals,
-        lag: Duration,
+        now: Nanos,
+        sight: Sight,
         apply: impl FnOnce(Quota) -> T,
     ) -> (Option<Change>, T) {
+        let Sight { by, signals, hint, lag, memory } = sight;
         let mut parts = self.parts();
-        let change = parts.adjustment.observe(clock::now(), signals, lag);
+        let (at, seen) = parts.seen[1 - by as usize];
+        let others = if now.since(at) <= memory { hint.or_worse(seen) } else { hint };
+        // Who waits is seen by both alike, and anew each time.
+        parts.seen[by as usize] = (now, Signals { queue: 0, ..signals.or_worse(hint) });
+        let change = parts.adjustment.observe_beside(now, signals, others, lag);
         (change, apply(parts.present()))
     }
 

@@ -8,21 +8,21 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_ballast_core::BoxError;
 
-use crate::{claim::Claim, settle::Settle, shared::Shared};
+use crate::{adjust::Gauge, claim::Claim, settle::Settle, shared::Shared};
 
 pin_project! {
     /// The answer of a [`PriorityRateLimit`](crate::PriorityRateLimit), or its rejection.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, C> {
+    pub struct ResponseFuture<F, C, G = ()> {
         #[pin]
-        state: State<F, C>,
+        state: State<F, C, G>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, C> {
-        Calling { #[pin] response: F, bill: Option<Bill<C>> },
+    enum State<F, C, G> {
+        Calling { #[pin] response: F, bill: Option<Bill<C>>, gauge: G },
         Rejected { rejected: Option<BoxError> },
     }
 }
@@ -34,11 +34,11 @@ struct Bill<C> {
     claim: Claim,
 }
 
-impl<F, C> ResponseFuture<F, C> {
+impl<F, C, G> ResponseFuture<F, C, G> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) const fn free(response: F) -> Self {
-        Self { state: State::Calling { response, bill: None } }
+    pub(crate) const fn free(response: F, gauge: G) -> Self {
+        Self { state: State::Calling { response, bill: None, gauge } }
     }
 
     #[inline]
@@ -47,9 +47,10 @@ impl<F, C> ResponseFuture<F, C> {
         shared: Arc<Shared>,
         settle: C,
         claim: Claim,
+        gauge: G,
     ) -> Self {
         let bill = Some(Bill { shared, settle, claim });
-        Self { state: State::Calling { response, bill } }
+        Self { state: State::Calling { response, bill, gauge } }
     }
 
     pub(crate) const fn rejected(rejected: BoxError) -> Self {
@@ -57,22 +58,24 @@ impl<F, C> ResponseFuture<F, C> {
     }
 }
 
-impl<F, C, T, E> Future for ResponseFuture<F, C>
+impl<F, C, G, T, E> Future for ResponseFuture<F, C, G>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
     C: Settle<T, E>,
+    G: Gauge<T, E>,
 {
     type Output = Result<T, BoxError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { response, bill } => {
+            StateProj::Calling { response, bill, gauge } => {
                 let outcome = ready!(response.poll(cx));
                 if let Some(Bill { shared, settle, claim }) = bill.take() {
                     shared.settle(&claim, settle.settle(claim.cost, outcome.as_ref()));
                 }
+                gauge.end(outcome.as_ref());
                 Poll::Ready(outcome.map_err(Into::into))
             }
             StateProj::Rejected { rejected } => {
@@ -83,7 +86,7 @@ where
     }
 }
 
-impl<F, C> std::fmt::Debug for ResponseFuture<F, C> {
+impl<F, C, G> std::fmt::Debug for ResponseFuture<F, C, G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.state {
             State::Calling { .. } => "ResponseFuture(calling)",

@@ -7,7 +7,7 @@ use tower_ballast_core::{
 
 use crate::{
     Quota, Reservation,
-    adjust::{Change, Signals},
+    adjust::{Change, Limits, Schedule, Signals},
     gate::Standing,
     shared::Shared,
     statistics::Statistics,
@@ -50,10 +50,13 @@ impl PriorityRateLimitHandle {
         self.0.door.gate.quota()
     }
 
-    /// Tells what is seen of the service, which lowers or raises the rate within its
+    /// Tells what somebody else sees of the service, which lowers or raises the rate within its
     /// [limits](crate::PriorityRateLimitLayer::adjust); how many wait is added. `lag` is how long it takes until
     /// a changed rate shows in the signals: it is lowered at most once in that time. Returns a change, with its
     /// cause, which is told as an event too.
+    ///
+    /// What the layer measures goes on beside it: each may lower the rate, and while the other, in the last ten
+    /// periods, saw a signal that is not well below its limit, the rate does not recover.
     ///
     /// ```
     /// use std::time::Duration;
@@ -68,7 +71,7 @@ impl PriorityRateLimitHandle {
     ///     .adjust(Limits::new().errors(Ratio::percent::<10>()));
     /// let handle = layer.handle();
     ///
-    /// // Once a second, say, from the figures of a metrics layer:
+    /// // Once a second, say, from what its clients report:
     /// let failing = Signals { errors: Ratio::percent::<30>(), ..Signals::default() };
     /// let change = handle.observe(failing, Duration::from_secs(1)).unwrap();
     /// assert_eq!((change.cause, handle.present_quota().count()), (Cause::Errors, 70));
@@ -85,6 +88,46 @@ impl PriorityRateLimitHandle {
     pub fn set_quota(&self, quota: Quota) {
         self.0.set_quota(quota);
         self.0.tell_settings("quota");
+    }
+
+    /// Changes from where on signals lower the rate, and how far. As far as it has been lowered it stays lowered,
+    /// within the new limits, and recovers from there.
+    ///
+    /// A layer that was made without [`adjust`](crate::PriorityRateLimitLayer::adjust) measures nothing: its limits
+    /// hold for what is [told](Self::observe) here.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.set_limits(limits);
+        self.0.tell_settings("limits");
+    }
+
+    /// How long a [period](crate::PriorityRateLimitLayer::adjust_every) is, for a layer that measures.
+    pub fn set_adjust_every(&self, period: Duration) {
+        self.0.set_period(period);
+        self.0.tell_settings("adjust_every");
+    }
+
+    /// Changes when in the day the rate is raised, or with `None` raises it no more. It holds at once; what is left
+    /// stays left, and who waits goes on waiting.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_ballast_core::{Multiplier, count};
+    /// use tower_ballast_rate_limit::{
+    ///     PriorityRateLimitLayer, Quota,
+    ///     adjust::{Schedule, Span},
+    /// };
+    ///
+    /// let handle = PriorityRateLimitLayer::new(Quota::per_second(count::<100>())).handle();
+    /// let whole_day = Span::new(Duration::ZERO, Duration::ZERO, Multiplier::TWO);
+    /// handle.set_schedule(Some(Schedule::new([whole_day])));
+    /// assert_eq!(handle.present_quota().count(), 200);
+    /// handle.set_schedule(None);
+    /// assert_eq!(handle.present_quota().count(), 100);
+    /// ```
+    pub fn set_schedule(&self, schedule: Option<Schedule>) {
+        self.0.set_schedule(schedule);
+        self.0.follow_schedule(clock::now());
+        self.0.tell_settings("schedule");
     }
 
     /// What is left of the quota.

@@ -1,3 +1,4 @@
+mod measured;
 mod queue;
 
 use std::{marker::PhantomData, sync::Arc};
@@ -7,7 +8,7 @@ use tower_layer::Layer;
 
 use crate::{
     Quota,
-    adjust::{Limits, Schedule},
+    adjust::Schedule,
     gate::Algorithm,
     handle::PriorityRateLimitHandle,
     key_limit::KeyLimit,
@@ -35,11 +36,12 @@ use crate::{
 /// assert_eq!(layer.handle().quota().count(), 150);
 /// ```
 #[derive(Debug)]
-pub struct PriorityRateLimitLayer<F = (), C = (), M = Refuse, L = ()> {
+pub struct PriorityRateLimitLayer<F = (), C = (), M = Refuse, L = (), A = ()> {
     shared: Arc<Shared>,
     facts: F,
     settle: C,
     keys: L,
+    measure: A,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -71,12 +73,13 @@ impl PriorityRateLimitLayer {
             facts: (),
             settle: (),
             keys: (),
+            measure: (),
             mode: PhantomData,
         }
     }
 }
 
-impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
+impl<F, C, M, L, A> PriorityRateLimitLayer<F, C, M, L, A> {
     /// How much may pass, in place of what it was made with. What is left stays left.
     #[must_use]
     pub fn quota(self, quota: Quota) -> Self {
@@ -87,19 +90,19 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     /// Lets up to `most` callers of each class wait for their turn, of the highest also in the places of the lowest.
     /// The inner service must then be `Clone`.
     #[must_use]
-    pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue, L> {
+    pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue, L, A> {
         self.shared.set_most_waiting(most);
-        let Self { shared, facts, settle, keys, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
+        let Self { shared, facts, settle, keys, measure, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, measure, mode: PhantomData }
     }
 
     /// What may be known of a request: its priority, the client that it comes from, what it costs
     /// and when it has to be answered. Default: nothing, so all are [`Medium`](tower_ballast_core::Priority::Medium), of one
     /// client, and cost 1.
     #[must_use]
-    pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M, L> {
-        let Self { shared, settle, keys, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
+    pub fn facts<G>(self, facts: G) -> PriorityRateLimitLayer<G, C, M, L, A> {
+        let Self { shared, settle, keys, measure, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, measure, mode: PhantomData }
     }
 
     /// What a request has cost after all, by its outcome. Default: what its facts said before, and so it
@@ -128,7 +131,7 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     /// # let _ = layer;
     /// ```
     #[must_use]
-    pub fn settle<Res, E, D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L>
+    pub fn settle<Res, E, D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L, A>
     where
         D: Fn(Result<&Res, &E>) -> Settlement,
     {
@@ -137,9 +140,9 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
 
     /// What a request has cost after all, by a type of its own.
     #[must_use]
-    pub fn settle_with<D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L> {
-        let Self { shared, facts, keys, .. } = self;
-        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
+    pub fn settle_with<D>(self, settle: D) -> PriorityRateLimitLayer<F, D, M, L, A> {
+        let Self { shared, facts, keys, measure, .. } = self;
+        PriorityRateLimitLayer { shared, facts, settle, keys, measure, mode: PhantomData }
     }
 
     /// Another limit, for each of many keys, that a request is held to as well. All are taken together
@@ -156,29 +159,21 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
         self,
         limit: KeyLimit,
         key: K,
-    ) -> PriorityRateLimitLayer<F, C, M, PerKey<L, K>>
+    ) -> PriorityRateLimitLayer<F, C, M, PerKey<L, K>, A>
     where
         K: Fn(&R) -> Option<Key>,
     {
         let level = self.shared.levels.add(limit);
-        let Self { shared, facts, settle, keys: others, .. } = self;
+        let Self { shared, facts, settle, keys: others, measure, .. } = self;
         let keys = PerKey { others, key, level };
-        PriorityRateLimitLayer { shared, facts, settle, keys, mode: PhantomData }
-    }
-
-    /// From where on signals lower the rate. Default: none do. They are told to the
-    /// [handle](PriorityRateLimitHandle::observe).
-    #[must_use]
-    pub fn adjust(self, limits: Limits) -> Self {
-        self.shared.adjusting.set_limits(limits);
-        self
+        PriorityRateLimitLayer { shared, facts, settle, keys, measure, mode: PhantomData }
     }
 
     /// When in the day, by UTC, the rate is raised. Default: never. Whoever comes first after a change of it puts it
     /// into effect, which is told as an event. If the time of day is set, that is seen within a minute.
     #[must_use]
     pub fn schedule(self, schedule: Schedule) -> Self {
-        self.shared.adjusting.set_schedule(schedule);
+        self.shared.set_schedule(Some(schedule));
         self
     }
 
@@ -244,24 +239,26 @@ impl<F, C, M, L> PriorityRateLimitLayer<F, C, M, L> {
     }
 }
 
-impl<F: Clone, C: Clone, M, L: Clone> Clone for PriorityRateLimitLayer<F, C, M, L> {
+impl<F: Clone, C: Clone, M, L: Clone, A: Clone> Clone for PriorityRateLimitLayer<F, C, M, L, A> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             facts: self.facts.clone(),
             settle: self.settle.clone(),
             keys: self.keys.clone(),
+            measure: self.measure.clone(),
             mode: PhantomData,
         }
     }
 }
 
-impl<S, F: Clone, C: Clone, M, L: Clone> Layer<S> for PriorityRateLimitLayer<F, C, M, L> {
-    type Service = PriorityRateLimit<S, F, C, M, L>;
+impl<S, F: Clone, C: Clone, M, L: Clone, A: Clone> Layer<S>
+    for PriorityRateLimitLayer<F, C, M, L, A>
+{
+    type Service = PriorityRateLimit<S, F, C, M, L, A>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let shared = Arc::clone(&self.shared);
-        let (facts, settle) = (self.facts.clone(), self.settle.clone());
-        PriorityRateLimit::new(inner, shared, facts, settle, self.keys.clone())
+        let Self { shared, facts, settle, keys, measure, .. } = self.clone();
+        PriorityRateLimit::new(inner, shared, facts, settle, keys, measure)
     }
 }

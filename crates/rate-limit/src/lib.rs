@@ -73,10 +73,43 @@
 //!
 //! # A limit that follows the load
 //!
-//! With [`adjust`](PriorityRateLimitLayer::adjust) the rate is lowered while failures, latency, the queue or a load
-//! that you measure are above their limits, and raised again when all are well below; a
-//! [`schedule`](PriorityRateLimitLayer::schedule) raises it at times of the day, by itself. What is seen is told to the
-//! [handle](PriorityRateLimitHandle::observe), once a second for instance, by whoever knows it.
+//! A quota is a guess made in calm weather. With [`adjust`](PriorityRateLimitLayer::adjust) the rate is lowered while a
+//! signal is above its limit, and raised again when all are well below:
+//!
+//! | signal | measured | limit |
+//! |---|---|---|
+//! | errors | by the layer: failures among its answers, by a [classifier](PriorityRateLimitLayer::classify) | [`errors`](adjust::Limits::errors) |
+//! | latency | by the layer: how long its answers take, in the mean, without the wait in its queue | [`latency`](adjust::Limits::latency) |
+//! | queue depth | by the layer: how many wait | [`queue`](adjust::Limits::queue) |
+//! | load | by you: a closure, asked [once in a period](PriorityRateLimitLayer::load) | [`load`](adjust::Limits::load) |
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_ballast_core::{Ratio, count};
+//! use tower_ballast_rate_limit::{PriorityRateLimitLayer, Quota, adjust::Limits};
+//!
+//! let limits = Limits::new()
+//!     .errors(Ratio::percent::<5>())
+//!     .latency(Duration::from_millis(250))
+//!     .queue(100)
+//!     .least(Ratio::percent::<20>());
+//! let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+//!     .queue(256)
+//!     .adjust(limits)
+//!     .on_event(|event| println!("{event}")); // rate_limit limit_changed reason=latency ..
+//! # let _ = layer;
+//! ```
+//!
+//! Answers are counted over periods of a second, and at the end of one whoever comes by, with a call or an answer, sees
+//! to the rate: no task, no timer. It is lowered to 0.7 of what it was, at most once in the time that an answer takes and
+//! half a period, so that a second decrease is a word on what the first has left; and it recovers by a twentieth
+//! of the quota in each second. From 0.8 of a limit on it stays, so that it does not swing. Fewer than 20 answers lower nothing:
+//! they are counted together for up to ten periods, and until then keep the rate from recovering if they are
+//! not well below the limits.
+//!
+//! What others see of the service they can tell the [handle](PriorityRateLimitHandle::observe). A
+//! [`schedule`](PriorityRateLimitLayer::schedule) raises the rate at times of the day, by itself. Each move of the
+//! limit is an event, [`LimitChanged`](tower_ballast_core::EventKind::LimitChanged), with its cause.
 //!
 //! # When to come back
 //!
@@ -105,14 +138,20 @@
 //! | floors | 10 %, 4 %, 1 % |
 //! | cost | 1 |
 //! | enforcement | on |
+//! | limits of signals | none, and the rate stays as it is |
+//! | what counts as a failure | every `Err` but our own rejections |
+//! | least share of the rate | 10 % |
+//! | period of measuring | 1 second |
+//! | schedule | none |
 //!
-//! The quota, the queue, the longest waits, the floors and the enforcement change live through the
+//! The quota, the queue, the longest waits, the floors, the limits of signals, their period, the schedule and the enforcement change live through the
 //! [handle](PriorityRateLimitHandle), with what is left of the limit and who waits for it kept.
 //!
 //! # Cost
 //!
 //! For a request that passes at once: a reading of the clock, a load and one atomic exchange, and nothing is
-//! allocated. A refusal is one box of at most 64 bytes, and for a client that the facts know a place in a table that
+//! allocated. With [`adjust`](PriorityRateLimitLayer::adjust) it is a second reading when the answer is there, a reference count and two
+//! additions to counters that its thread mostly has for itself, and once in a period two locks. A refusal is one box of at most 64 bytes, and for a client that the facts know a place in a table that
 //! grows to 4096 at the most; while promises are out, so is a look at that table for each request that passes. One that waits takes a lock twice or more and has a place in memory for as long.
 
 pub mod adjust;
@@ -120,12 +159,14 @@ mod adjusting;
 mod claim;
 mod door;
 mod exceptions;
+mod following;
 mod future;
 pub mod gate;
 mod handle;
 mod key_limit;
 mod layer;
 mod levels;
+mod meter;
 #[cfg(ballast_loom)]
 #[doc(hidden)]
 pub mod model;

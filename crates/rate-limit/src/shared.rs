@@ -2,7 +2,10 @@
 
 use std::{
     array,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -10,31 +13,35 @@ use tower_ballast_core::{
     BoxError, EnforcementCell, Event, EventKind, Key, Priority, Random, Reason, Reporter,
     RetryAfter,
     clock::{self, Nanos, Span},
-    ranks::{Rank, Ranks},
+    ranks::Rank,
 };
 
 use crate::{
     Quota,
-    adjust::{Change, Signals},
     adjusting::Adjusting,
     claim::{Claim, Refused},
     door::Door,
     gate::{Algorithm, Gate, Later},
     levels::Levels,
+    meter::Meter,
     promises::Promises,
     settle::Settlement,
     slots::Slots,
     statistics::{Counts, Statistics},
 };
 
+/// What all services of one layer share. Public as far as the measuring of calls passes it on.
 #[derive(Debug)]
-pub(crate) struct Shared {
+#[doc(hidden)]
+pub struct Shared {
     pub(crate) door: Door,
     pub(crate) levels: Levels,
     pub(crate) adjusting: Adjusting,
+    /// Of a layer that measures what its service answers.
+    pub(crate) meter: OnceLock<Meter>,
     algorithm: Algorithm,
-    slots: Slots,
-    promises: Promises,
+    pub(crate) slots: Slots,
+    pub(crate) promises: Promises,
     most_waiting: AtomicU32,
     longest_waits: [Span; 4],
     needs: Span,
@@ -59,6 +66,7 @@ impl Shared {
             door: Door::new(Gate::new(algorithm, quota)),
             levels: Levels::default(),
             adjusting: Adjusting::new(quota),
+            meter: OnceLock::new(),
             algorithm,
             slots: Slots::new(quota),
             promises: Promises::new(quota),
@@ -76,6 +84,8 @@ impl Shared {
     pub(crate) fn separate(&self) -> Self {
         let mut separate = Self::new(self.algorithm, self.adjusting.quota());
         separate.adjusting = self.adjusting.separate();
+        separate.meter =
+            self.meter.get().map(Meter::separate).map(OnceLock::from).unwrap_or_default();
         separate.levels = self.levels.separate();
         self.door.with_ranks(|ranks| {
             separate.door.rank_by(|separate| separate.rank_as(ranks));
@@ -111,52 +121,6 @@ impl Shared {
 
     pub(crate) fn set_needs(&self, needs: Duration) {
         self.needs.set(needs);
-    }
-
-    pub(crate) fn set_quota(&self, quota: Quota) {
-        let changed = self.adjusting.set_quota(quota, |present| self.apply(present));
-        self.tell_waiting(changed);
-    }
-
-    /// Follows the time of day, if there is a schedule and it is time to look at it.
-    #[inline]
-    pub(crate) fn follow_schedule(&self, now: Nanos) {
-        if self.adjusting.is_due(now) && self.adjusting.look(now, |present| self.apply(present)) {
-            self.tell_waiting(true);
-            self.tell_settings("schedule");
-        }
-    }
-
-    /// Takes in what is seen of the service, and what that makes of the quota.
-    pub(crate) fn observe(&self, signals: Signals, lag: Duration) -> Option<Change> {
-        self.follow_schedule(clock::now());
-        let waiting = self.door.with_ranks(Ranks::len);
-        let signals = Signals { queue: signals.queue.max(waiting), ..signals };
-        let (change, changed) = self.adjusting.observe(signals, lag, |present| self.apply(present));
-        self.tell_waiting(changed);
-        if let Some(change) = change {
-            self.tell_settings(change.cause.as_str());
-        }
-        change
-    }
-
-    /// Says whether that changes anything.
-    fn apply(&self, quota: Quota) -> bool {
-        if quota == self.door.gate.quota() {
-            return false;
-        }
-        let now = clock::now();
-        self.door.gate.configure(now, quota);
-        self.slots.configure(now, quota);
-        self.promises.configure(now, quota);
-        true
-    }
-
-    /// Who was told the old moment must not sleep until then.
-    fn tell_waiting(&self, changed: bool) {
-        if changed {
-            self.door.stir();
-        }
     }
 
     /// Refuses a request that asks for more than ever passes.

@@ -216,16 +216,21 @@ impl Unspent {
     }
 
     /// The request is sent: what it took is spent, and settled if that is wanted.
-    pub(crate) fn spend<F, C, T, E>(mut self, response: F, settle: &C) -> ResponseFuture<F, C>
+    pub(crate) fn spend<F, C, G, T, E>(
+        mut self,
+        response: F,
+        settle: &C,
+        gauge: G,
+    ) -> ResponseFuture<F, C, G>
     where
         F: Future<Output = Result<T, E>>,
         C: Settle<T, E> + Clone,
     {
         match self.shared.take() {
             Some(shared) if settle.settles() => {
-                ResponseFuture::settling(response, shared, settle.clone(), self.claim)
+                ResponseFuture::settling(response, shared, settle.clone(), self.claim, gauge)
             }
-            _ => ResponseFuture::free(response),
+            _ => ResponseFuture::free(response, gauge),
         }
     }
 }

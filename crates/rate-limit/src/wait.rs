@@ -1,12 +1,16 @@
 //! The limiter with a queue: it always answers ready, and its future stands in the queue before it
 //! drives a clone of the inner service.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use tower_ballast_core::{BoxError, Facts, Readiness};
+use tower_ballast_core::{BoxError, Facts, Readiness, clock};
 use tower_service::Service;
 
 use crate::{
+    adjust::Measure,
     claim::Refused,
     future::ResponseFuture,
     levels::Keys,
@@ -17,17 +21,18 @@ use crate::{
     waiting::{Slow, WaitingFuture},
 };
 
-impl<S, F, C, R, L> Service<R> for PriorityRateLimit<S, F, C, Queue, L>
+impl<S, F, C, R, L, A> Service<R> for PriorityRateLimit<S, F, C, Queue, L, A>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
     F: Facts<R>,
     C: Settle<S::Response, S::Error> + Clone,
     L: Keys<R>,
+    A: Measure<R, S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = WaitingFuture<S, S::Future, R, C>;
+    type Future = WaitingFuture<S, S::Future, R, C, A, A::Gauge>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -81,25 +86,45 @@ where
     }
 }
 
-impl<S: Clone, F, C: Clone, L> PriorityRateLimit<S, F, C, Queue, L> {
+impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
     /// A call that nothing is taken for.
-    fn free<R>(&mut self, readiness: &Readiness, request: R) -> WaitingFuture<S, S::Future, R, C>
+    fn free<R>(
+        &mut self,
+        readiness: &Readiness,
+        request: R,
+    ) -> WaitingFuture<S, S::Future, R, C, A, A::Gauge>
     where
         S: Service<R>,
         F: Facts<R>,
+        A: Measure<R, S::Response, S::Error> + Clone,
     {
         if matches!(readiness, Readiness::Ready) {
-            return ResponseFuture::free(self.inner.call(request)).into();
+            let gauge = self.gauge(&request);
+            return ResponseFuture::free(self.inner.call(request), gauge).into();
         }
         WaitingFuture::readying(self.slow(readiness, request), None)
     }
 
-    fn slow<R>(&mut self, readiness: &Readiness, request: R) -> Slow<S, R, C>
+    /// Measures a call that nothing is taken for, unless the layer is off.
+    fn gauge<R>(&self, request: &R) -> A::Gauge
+    where
+        S: Service<R>,
+        A: Measure<R, S::Response, S::Error>,
+    {
+        if self.shared.enforcement.is_off() {
+            return A::Gauge::default();
+        }
+        self.measure.begin(&self.shared, request, clock::now)
+    }
+
+    fn slow<R>(&mut self, readiness: &Readiness, request: R) -> Slow<S, R, C, A>
     where
         F: Facts<R>,
+        A: Clone,
     {
         let deadline = self.facts.deadline(&request);
         let inner = readiness.let_go(&mut self.inner);
-        Slow { inner, request, deadline, settle: self.settle.clone() }
+        let (settle, measure) = (self.settle.clone(), self.measure.clone());
+        Slow { inner, request, deadline, settle, measure, shared: Arc::clone(&self.shared) }
     }
 }

@@ -1,6 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -10,48 +11,52 @@ use tower_ballast_core::{BoxError, Deadline, Reason, clock};
 use tower_service::Service;
 
 use crate::{
+    adjust::Measure,
     future::ResponseFuture,
     settle::Settle,
+    shared::Shared,
     standing::{Standing, Unspent},
 };
 
 pin_project! {
     /// The answer of a [`PriorityRateLimit`](crate::PriorityRateLimit) with a queue.
     #[must_use = "futures do nothing unless polled"]
-    pub struct WaitingFuture<S, F, R, C> {
+    pub struct WaitingFuture<S, F, R, C, A = (), G = ()> {
         #[pin]
-        state: State<S, F, R, C>,
+        state: State<S, F, R, C, A, G>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, F, R, C> {
-        Standing { slow: Option<Slow<S, R, C>>, standing: Standing, #[pin] timer: Option<Sleep> },
+    enum State<S, F, R, C, A, G> {
+        Standing { slow: Option<Slow<S, R, C, A>>, standing: Standing, #[pin] timer: Option<Sleep> },
         Readying {
-            slow: Option<Slow<S, R, C>>,
+            slow: Option<Slow<S, R, C, A>>,
             unspent: Option<Unspent>,
             #[pin] timer: Option<Sleep>,
         },
-        Calling { #[pin] response: ResponseFuture<F, C> },
+        Calling { #[pin] response: ResponseFuture<F, C, G> },
         Failed { error: Option<BoxError> },
     }
 }
 
 /// What a call needs that cannot be made at once.
-pub(crate) struct Slow<S, R, C> {
+pub(crate) struct Slow<S, R, C, A> {
     pub(crate) inner: S,
     pub(crate) request: R,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) settle: C,
+    pub(crate) measure: A,
+    pub(crate) shared: Arc<Shared>,
 }
 
-impl<S, F, R, C> WaitingFuture<S, F, R, C> {
-    pub(crate) const fn standing(slow: Slow<S, R, C>, standing: Standing) -> Self {
+impl<S, F, R, C, A, G> WaitingFuture<S, F, R, C, A, G> {
+    pub(crate) const fn standing(slow: Slow<S, R, C, A>, standing: Standing) -> Self {
         Self { state: State::Standing { slow: Some(slow), standing, timer: None } }
     }
 
-    pub(crate) const fn readying(slow: Slow<S, R, C>, unspent: Option<Unspent>) -> Self {
+    pub(crate) const fn readying(slow: Slow<S, R, C, A>, unspent: Option<Unspent>) -> Self {
         Self { state: State::Readying { slow: Some(slow), unspent, timer: None } }
     }
 
@@ -60,19 +65,20 @@ impl<S, F, R, C> WaitingFuture<S, F, R, C> {
     }
 }
 
-impl<S, F, R, C> From<ResponseFuture<F, C>> for WaitingFuture<S, F, R, C> {
+impl<S, F, R, C, A, G> From<ResponseFuture<F, C, G>> for WaitingFuture<S, F, R, C, A, G> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    fn from(response: ResponseFuture<F, C>) -> Self {
+    fn from(response: ResponseFuture<F, C, G>) -> Self {
         Self { state: State::Calling { response } }
     }
 }
 
-impl<S, R, C> Future for WaitingFuture<S, S::Future, R, C>
+impl<S, R, C, A> Future for WaitingFuture<S, S::Future, R, C, A, A::Gauge>
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
     C: Settle<S::Response, S::Error> + Clone,
+    A: Measure<R, S::Response, S::Error>,
 {
     type Output = Result<S::Response, BoxError>;
 
@@ -101,15 +107,8 @@ where
                         // What was taken goes back at once.
                         Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
                         Poll::Ready(Ok(())) => {
-                            let Some(Slow { mut inner, request, settle, .. }) = slow.take() else {
-                                continue;
-                            };
-                            let response = inner.call(request);
-                            let response = match unspent.take() {
-                                Some(unspent) => unspent.spend(response, &settle),
-                                None => ResponseFuture::free(response),
-                            };
-                            State::Calling { response }
+                            let Some(slow) = slow.take() else { continue };
+                            State::Calling { response: slow.call(unspent) }
                         }
                         Poll::Pending => {
                             let (Some(waits), Some(deadline)) = (&*unspent, waiting.deadline)
@@ -136,6 +135,28 @@ where
     }
 }
 
+impl<S, R, C, A> Slow<S, R, C, A>
+where
+    S: Service<R>,
+    C: Settle<S::Response, S::Error> + Clone,
+    A: Measure<R, S::Response, S::Error>,
+{
+    /// Sends the request; what it took is spent then.
+    fn call(mut self, unspent: &mut Option<Unspent>) -> ResponseFuture<S::Future, C, A::Gauge> {
+        let is_off = unspent.is_none() && self.shared.enforcement.is_off();
+        let gauge = if is_off {
+            A::Gauge::default()
+        } else {
+            self.measure.begin(&self.shared, &self.request, clock::now)
+        };
+        let response = self.inner.call(self.request);
+        match unspent.take() {
+            Some(unspent) => unspent.spend(response, &self.settle, gauge),
+            None => ResponseFuture::free(response, gauge),
+        }
+    }
+}
+
 fn poll_until(
     mut timer: Pin<&mut Option<Sleep>>,
     deadline: Deadline,
@@ -147,7 +168,7 @@ fn poll_until(
     timer.as_pin_mut().map_or(Poll::Ready(()), |timer| timer.poll(cx))
 }
 
-impl<S, F, R, C> std::fmt::Debug for WaitingFuture<S, F, R, C> {
+impl<S, F, R, C, A, G> std::fmt::Debug for WaitingFuture<S, F, R, C, A, G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.state {
             State::Standing { .. } => "WaitingFuture(standing)",

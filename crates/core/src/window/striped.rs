@@ -39,8 +39,14 @@ impl Striped {
     /// Adds one.
     #[inline]
     pub fn add(&self) {
+        self.add_many(1);
+    }
+
+    /// Adds so many; what is beyond `u64::MAX` in a cell begins at zero again.
+    #[inline]
+    pub fn add_many(&self, many: u64) {
         if let Some(cell) = self.cells.get(thread_number() & (self.cells.len() - 1)) {
-            cell.0.fetch_add(1, Relaxed);
+            cell.0.fetch_add(many, Relaxed);
         }
     }
 

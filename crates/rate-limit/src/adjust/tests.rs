@@ -13,6 +13,10 @@ fn adjustment() -> Adjustment {
     Adjustment::new(Limits::new().errors(Ratio::percent::<10>()).latency(Duration::from_secs(1)))
 }
 
+fn number(of: usize) -> f64 {
+    f64::from(u32::try_from(of).unwrap())
+}
+
 fn is(multiplier: f64, expected: f64) -> bool {
     (multiplier - expected).abs() < 1e-9
 }
@@ -95,8 +99,74 @@ fn a_limit_of_nothing_is_passed_by_anything() {
     assert!(adjustment.observe(START, one, ROUND_TRIP).is_some());
 }
 
+#[test]
+fn other_limits_keep_what_it_was_lowered_to_and_the_least_raises_it() {
+    let mut adjustment = adjustment();
+    for step in 0..4 {
+        adjustment.observe(START + ROUND_TRIP * step, FAILING, ROUND_TRIP);
+    }
+    assert!(is(adjustment.multiplier(), 0.7_f64.powi(4)));
+    adjustment.set_limits(Limits::new().queue(3));
+    assert!(is(adjustment.multiplier(), 0.7_f64.powi(4)));
+    assert_eq!(
+        adjustment.observe(START + ROUND_TRIP * 9, FAILING, ROUND_TRIP).unwrap().cause,
+        Cause::Recovery
+    );
+    adjustment.set_limits(Limits::new().least(Ratio::percent::<60>()));
+    assert!(is(adjustment.multiplier(), 0.6));
+}
+
+#[test]
+fn what_others_see_holds_it_and_never_lowers_it() {
+    let mut adjustment = adjustment();
+    let next = |step: u32| START + Duration::from_secs(1) * step;
+    assert_eq!(adjustment.observe_beside(next(0), Signals::NONE, FAILING, ROUND_TRIP), None);
+    adjustment.observe(next(1), FAILING, ROUND_TRIP);
+    assert_eq!(adjustment.observe_beside(next(2), Signals::NONE, FAILING, ROUND_TRIP), None);
+    let change = adjustment.observe_beside(next(3), Signals::NONE, Signals::NONE, ROUND_TRIP);
+    assert_eq!(change.unwrap().cause, Cause::Recovery);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn answers_are_counted_together_until_they_are_enough_or_old(
+        periods in prop::collection::vec((0..4_u64, prop::collection::vec((any::<bool>(), 0..500_u64), 0..15)), 1..60),
+    ) {
+        const PERIOD: Duration = Duration::from_secs(1);
+        let mut counted = Periods::default();
+        counted.end(START, PERIOD, Tally::default());
+        // Every answer, and since when.
+        let (mut now, mut since, mut known) = (START, START, Vec::new());
+        for (pause, answers) in periods {
+            now = now + PERIOD + Duration::from_secs(pause);
+            let came = Tally {
+                answers: answers.len() as u64,
+                failures: answers.iter().filter(|answer| answer.0).count() as u64,
+                nanos: answers.iter().map(|answer| answer.1).sum(),
+            };
+            known.extend(answers);
+            let seen = counted.end(now, PERIOD, came);
+            if now.since(since) > PERIOD * 10 {
+                (since, known) = (now, Vec::new());
+                prop_assert_eq!(seen, Seen { signals: Signals::NONE, hint: Signals::NONE, latency: Duration::ZERO });
+                continue;
+            }
+            let all = known.len().max(1);
+            let failed = known.iter().filter(|answer| answer.0).count();
+            let took: u64 = known.iter().map(|answer| answer.1).sum();
+            let latency = Duration::from_nanos(took / all as u64);
+            let errors = Ratio::try_new("errors", number(failed) / number(all)).unwrap();
+            let said = Signals { errors, latency, ..Signals::NONE };
+            if known.len() < 20 {
+                prop_assert_eq!(seen, Seen { signals: Signals::NONE, hint: said, latency });
+            } else {
+                prop_assert_eq!(seen, Seen { signals: said, hint: Signals::NONE, latency });
+                (since, known) = (now, Vec::new());
+            }
+        }
+    }
 
     #[test]
     fn it_stays_between_the_least_and_the_whole(

@@ -7,7 +7,7 @@ use tower_ballast_core::{Priority, ranks::Floors};
 use super::PriorityRateLimitLayer;
 use crate::modes::Queue;
 
-impl<F, C, L> PriorityRateLimitLayer<F, C, Queue, L> {
+impl<F, C, L, A> PriorityRateLimitLayer<F, C, Queue, L, A> {
     /// How long a caller may wait for its turn. Default: 1 second, and 10 seconds for
     /// [`Priority::Batch`].
     #[must_use]
