@@ -238,6 +238,22 @@ async fn few_answers_lower_nothing_but_hold_the_rate_until_they_are_forgotten() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_lowered_again_only_by_what_the_last_time_has_left() {
+    let log = Log::default();
+    let layer = PriorityRateLimitLayer::new(HUNDRED)
+        .adjust(Limits::new().latency(SECOND / 10))
+        .on_event(watch(&log));
+    let slow = layer.layer(service_fn(|(): ()| async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        outcome(0)
+    }));
+    // Of what a second after a decrease tells, most had been let through before it.
+    offer(&slow, 50, 7).await;
+    let lowered: Vec<_> = log.lock().unwrap().iter().map(|told| told.to).collect();
+    assert_eq!(lowered, [70, 49, 34]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_load_is_asked_for_once_in_a_period_and_may_panic() {
     let (asked, load, panics) = (
         Arc::new(AtomicU64::new(0)),
