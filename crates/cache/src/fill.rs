@@ -1,108 +1,110 @@
 //! The call that fetches an answer, and what becomes of it.
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tower_ballast_core::{
-    BoxError, Classify, Oneshot,
+    Classify, Oneshot,
     clock::{self, Nanos},
-    flights::{Boarding, Wait},
+    flights::{Boarding, Callee, Calls, Carrier, Own, Role, Turn},
     judge,
 };
-use tower_service::Service;
 
-use crate::{
-    entry::Stored,
-    found::{Found, Own, Shares},
-    shared::Shared,
-};
-
-/// A place in a call, or the call itself.
-pub(crate) type Waiting<K, V> = Wait<K, Shares<V>, Own<V>>;
+use crate::{entry::Stored, found::Found, shared::Shared};
 
 /// A request, and what is needed to send it.
-pub(crate) struct Fill<S, R, C> {
+pub(crate) struct Fill<S, R, C, V> {
     pub(crate) service: S,
     pub(crate) request: R,
     pub(crate) classify: C,
     /// When it came.
     pub(crate) came: Nanos,
+    /// What serves if the call fails.
+    pub(crate) spare: Option<Stored<V>>,
 }
 
-impl<S, R, C> Fill<S, R, C> {
-    /// The same after a wait in vain.
-    pub(crate) fn anew(self) -> Self {
-        Self { came: clock::now(), ..self }
+impl<S, R, C, V> Fill<S, R, C, V> {
+    /// The same after a wait in vain; meanwhile there may have been a purge.
+    fn anew(self) -> Self {
+        Self { came: clock::now(), spare: None, ..self }
     }
 }
 
-impl<S, R, C> Fill<S, R, C>
+impl<S, R, C, K> Carrier<Fill<S, R, C, S::Response>> for Shared<K, S::Response>
 where
-    S: Service<R> + Send + 'static,
-    S::Response: Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError> + 'static,
-    S::Future: Send + 'static,
+    S: Callee<R>,
+    S::Error: 'static,
     C: Classify<R, S::Response, S::Error> + Send + Sync + 'static,
     C::Kept: Send,
     R: Send + 'static,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
 {
-    /// Joins the call for `key` and gives the request back, or begins the call.
-    pub(crate) fn board<K>(
-        self,
-        shared: &Arc<Shared<K, S::Response>>,
-        key: K,
-        spare: Option<Stored<S::Response>>,
-        limit: Duration,
-    ) -> (Waiting<K, S::Response>, Option<Self>)
-    where
-        K: Clone + Eq + Hash + Send + Sync + 'static,
-    {
-        let boarding = shared.flights.board(key);
-        self.seated(shared, boarding, spare, limit)
+    type Key = K;
+    type Value = S::Response;
+
+    fn calls(&self) -> &Calls<K, S::Response> {
+        &self.calls
     }
 
-    /// Waits for the call of others, or begins it.
-    pub(crate) fn seated<K>(
-        self,
-        shared: &Arc<Shared<K, S::Response>>,
-        boarding: Boarding<K, Shares<S::Response>, Own<S::Response>>,
-        spare: Option<Stored<S::Response>>,
-        limit: Duration,
-    ) -> (Waiting<K, S::Response>, Option<Self>)
-    where
-        K: Clone + Eq + Hash + Send + Sync + 'static,
-    {
-        match boarding {
-            Boarding::First(start) => {
-                shared.counts.misses.add();
-                let key = start.key().clone();
-                let call = self.fetch_unless_there(Arc::clone(shared), key, spare);
-                (Wait::new(start.with(call, Own::share), limit), None)
+    fn longest_wait(&self) -> Duration {
+        self.settings.longest_wait.get()
+    }
+
+    fn call(
+        self: Arc<Self>,
+        key: K,
+        fill: Fill<S, R, C, S::Response>,
+        turn: Turn,
+    ) -> impl Future<Output = Own<S::Response>> + Send + 'static {
+        let fill = if turn == Turn::First { fill } else { fill.anew() };
+        async move {
+            match turn {
+                Turn::First | Turn::Again => fill.fetch_unless_there(self, key).await,
+                Turn::Alone => fill.fetch(self, key).await,
             }
-            Boarding::Joined(seat) => (Wait::new(seat, limit), Some(self)),
         }
     }
 
+    fn count(&self, role: Role) {
+        let counts = &self.counts;
+        let count = match role {
+            Role::Led => return counts.misses.add(),
+            Role::Joined => &counts.joined,
+            Role::Alone => &counts.passed,
+            Role::Failed => &counts.failed,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+impl<S, R, C, V> Fill<S, R, C, V>
+where
+    S: Callee<R, Response = V>,
+    S::Error: 'static,
+    V: Clone + Send + Sync + 'static,
+    C: Classify<R, V, S::Error> + Send + Sync + 'static,
+    C::Kept: Send,
+    R: Send + 'static,
+{
     /// The call that renews what is there for `key`, unless one runs already.
     pub(crate) fn renew<K>(
         self,
-        shared: &Arc<Shared<K, S::Response>>,
+        shared: &Arc<Shared<K, V>>,
         key: K,
     ) -> Option<impl Future<Output = ()> + Send + 'static>
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let Boarding::First(start) = shared.flights.board(key.clone()) else { return None };
-        let seat = start.with(self.fetch(Arc::clone(shared), key, None), Own::share);
+        let Boarding::First(start) = shared.calls.board(key.clone()) else { return None };
+        let seat = start.with(self.fetch(Arc::clone(shared), key), Own::share);
         Some(async { drop(seat.await) })
     }
 
     /// Another call may have ended after the caller looked and before it began this one.
-    async fn fetch_unless_there<K>(
-        self,
-        shared: Arc<Shared<K, S::Response>>,
-        key: K,
-        spare: Option<Stored<S::Response>>,
-    ) -> Own<S::Response>
+    async fn fetch_unless_there<K>(self, shared: Arc<Shared<K, V>>, key: K) -> Own<V>
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
@@ -111,41 +113,34 @@ where
             _ => shared.find_second(&key).await,
         };
         match there {
-            Some(value) => Own { outcome: Ok(value), is_for_all: true },
-            None => self.fetch(shared, key, spare).await,
+            Some(value) => Own::for_all(Ok(value)),
+            None => self.fetch(shared, key).await,
         }
     }
 
     /// Calls the service, and keeps the answer if it may.
-    pub(crate) async fn fetch<K>(
-        self,
-        shared: Arc<Shared<K, S::Response>>,
-        key: K,
-        spare: Option<Stored<S::Response>>,
-    ) -> Own<S::Response>
+    async fn fetch<K>(self, shared: Arc<Shared<K, V>>, key: K) -> Own<V>
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let Self { service, request, classify, came } = self;
+        let Self { service, request, classify, came, spare } = self;
         let since = shared.since(&key, came);
         let kept = classify.keep(&request);
         let outcome = Oneshot::new(service, request).await;
         let is_good = judge(&classify, &kept, outcome.as_ref()).is_success();
-        let spare = || {
-            shared.spare(spare.as_ref()).map(|value| Own { outcome: Ok(value), is_for_all: true })
-        };
+        let spare = || shared.spare(spare.as_ref()).map(|value| Own::for_all(Ok(value)));
         match outcome {
             Ok(value) if is_good => {
                 let is_for_all = shared.keep(&key, &value, &since);
                 Own { outcome: Ok(value), is_for_all }
             }
             // Asking once more for each of the others would not make it better.
-            Ok(value) => spare().unwrap_or(Own { outcome: Ok(value), is_for_all: true }),
+            Ok(value) => spare().unwrap_or(Own::for_all(Ok(value))),
             Err(error) => {
                 let error = error.into();
                 spare().unwrap_or_else(|| {
                     shared.keep_failure(&key, &error, &since);
-                    Own { outcome: Err(error), is_for_all: true }
+                    Own::for_all(Err(error))
                 })
             }
         }

@@ -1,25 +1,10 @@
-//! What there is for a key, and what a call gives to whom.
+//! What there is for a key.
 
 use std::time::SystemTime;
 
-use tower_ballast_core::{BoxError, clock::Nanos, epochs::Epoch, flights::Failure};
+use tower_ballast_core::{clock::Nanos, epochs::Epoch, flights::Failure};
 
 use crate::entry::Stored;
-
-/// What a call gives to the one whose request was sent.
-pub(crate) struct Own<V> {
-    pub(crate) outcome: Result<V, BoxError>,
-    pub(crate) is_for_all: bool,
-}
-
-/// What it gives to the others.
-#[derive(Clone)]
-pub(crate) enum Shares<V> {
-    Value(V),
-    /// The answer is for one alone.
-    Alone,
-    Failed(Failure),
-}
 
 /// When an answer was begun to be fetched.
 pub(crate) struct Since {
@@ -39,15 +24,4 @@ pub(crate) enum Found<V> {
     Pass,
     /// Nothing, or what serves only if the call fails.
     Miss(Option<Stored<V>>),
-}
-
-impl<V: Clone> Own<V> {
-    /// What the others get of it.
-    pub(crate) fn share(&self) -> Shares<V> {
-        match &self.outcome {
-            Ok(value) if self.is_for_all => Shares::Value(value.clone()),
-            Ok(_) => Shares::Alone,
-            Err(error) => Shares::Failed(Failure::of(&**error)),
-        }
-    }
 }

@@ -3,25 +3,19 @@ use std::{
     future::Future,
     hash::Hash,
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    task::{Context, Poll, ready},
-    time::Duration,
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
 use tower_ballast_core::{
     BoxError, Classify, Oneshot,
-    flights::{Failure, Landed},
-};
-use tower_service::Service;
-
-use crate::{
-    fill::{Fill, Waiting},
-    found::{Own, Shares},
-    shared::Shared,
+    flights::{Callee, Journey},
 };
 
-type Passing<V> = Pin<Box<dyn Future<Output = Own<V>> + Send>>;
+use crate::{fill::Fill, shared::Shared};
+
+/// The way to an answer that was not there.
+pub(crate) type Miss<S, R, K, V, C> = Journey<Shared<K, V>, Fill<S, R, C, V>, K, V>;
 
 pin_project! {
     /// An answer that was there, or that of a call which is perhaps shared.
@@ -45,15 +39,7 @@ pin_project! {
     {
         There { answer: Option<Result<V, BoxError>> },
         Alone { #[pin] call: Oneshot<S, R, F> },
-        Passing { call: Passing<V> },
-        Waiting {
-            #[pin]
-            wait: Waiting<K, V>,
-            // What this one can make the call with, if it has not.
-            fill: Option<Fill<S, R, C>>,
-            shared: Arc<Shared<K, V>>,
-            is_second: bool,
-        },
+        Missed { miss: Miss<S, R, K, V, C> },
     }
 }
 
@@ -68,27 +54,15 @@ impl<S, R, K: Eq + Hash, V, C, F> ResponseFuture<S, R, K, V, C, F> {
         Self { state: State::Alone { call } }
     }
 
-    pub(crate) const fn passing(call: Passing<V>) -> Self {
-        Self { state: State::Passing { call } }
-    }
-
-    pub(crate) fn waiting(
-        shared: Arc<Shared<K, V>>,
-        wait: Waiting<K, V>,
-        fill: Option<Fill<S, R, C>>,
-    ) -> Self {
-        if fill.is_some() {
-            shared.counts.joined.fetch_add(1, Relaxed);
-        }
-        Self { state: State::Waiting { wait, fill, shared, is_second: false } }
+    pub(crate) const fn missed(miss: Miss<S, R, K, V, C>) -> Self {
+        Self { state: State::Missed { miss } }
     }
 }
 
 impl<S, R, K, V, C> Future for ResponseFuture<S, R, K, V, C, S::Future>
 where
-    S: Service<R, Response = V> + Send + 'static,
-    S::Error: Into<BoxError> + 'static,
-    S::Future: Send + 'static,
+    S: Callee<R, Response = V>,
+    S::Error: 'static,
     V: Clone + Send + Sync + 'static,
     K: Clone + Eq + Hash + Send + Sync + 'static,
     C: Classify<R, V, S::Error> + Send + Sync + 'static,
@@ -99,48 +73,13 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            let (mut wait, fill, shared, is_second) = match state.as_mut().project() {
-                StateProj::There { answer } => {
-                    let answer = answer.take();
-                    return Poll::Ready(answer.expect("a future is not polled after it is ready"));
-                }
-                StateProj::Alone { call } => return call.poll(cx).map_err(Into::into),
-                StateProj::Passing { call } => {
-                    return call.as_mut().poll(cx).map(|own| own.outcome);
-                }
-                StateProj::Waiting { wait, fill, shared, is_second } => {
-                    (wait, fill, shared, *is_second)
-                }
-            };
-            let failure = match ready!(wait.as_mut().poll(cx)) {
-                Some(Landed::Led(own)) => return Poll::Ready(own.outcome),
-                Some(Landed::Shared(Shares::Value(value))) => return Poll::Ready(Ok(value)),
-                Some(Landed::Shared(Shares::Alone)) => None,
-                Some(Landed::Shared(Shares::Failed(failure))) => Some(failure),
-                Some(Landed::Failed) | None => Some(Failure::panicked()),
-            };
-            let shared = Arc::clone(shared);
-            let next = match (fill.take(), failure) {
-                (Some(fill), None) => {
-                    shared.counts.passed.fetch_add(1, Relaxed);
-                    let (fill, key) = (fill.anew(), wait.seat().key().clone());
-                    State::Passing { call: Box::pin(fill.fetch(shared, key, None)) }
-                }
-                // One of those who waited in vain makes the call anew, and the others wait for that.
-                (Some(fill), Some(failure)) if !is_second && !failure.is_for_all() => {
-                    let boarding = shared.flights.board_again(wait.seat());
-                    let (wait, fill) = fill.anew().seated(&shared, boarding, None, Duration::MAX);
-                    State::Waiting { wait, fill, shared, is_second: true }
-                }
-                (_, failure) => {
-                    shared.counts.failed.fetch_add(1, Relaxed);
-                    let failure = failure.unwrap_or(Failure::panicked());
-                    return Poll::Ready(Err(failure.into_error()));
-                }
-            };
-            state.set(next);
+        match self.project().state.project() {
+            StateProj::There { answer } => {
+                let answer = answer.take();
+                Poll::Ready(answer.expect("a future is not polled after it is ready"))
+            }
+            StateProj::Alone { call } => call.poll(cx).map_err(Into::into),
+            StateProj::Missed { miss } => Pin::new(miss).poll(cx),
         }
     }
 }
@@ -150,8 +89,7 @@ impl<S, R, K: Eq + Hash, V, C, F> fmt::Debug for ResponseFuture<S, R, K, V, C, F
         f.write_str(match self.state {
             State::There { .. } => "ResponseFuture(there)",
             State::Alone { .. } => "ResponseFuture(alone)",
-            State::Passing { .. } => "ResponseFuture(passing)",
-            State::Waiting { .. } => "ResponseFuture(waiting)",
+            State::Missed { .. } => "ResponseFuture(missed)",
         })
     }
 }

@@ -9,10 +9,17 @@ use tokio::runtime::Handle;
 use tower_ballast_core::{
     BoxError, ByResult, Classify, Oneshot,
     clock::{self, Nanos},
+    flights::Callee,
 };
 use tower_service::Service;
 
-use crate::{fill::Fill, found::Found, future::ResponseFuture, shared::Shared};
+use crate::{
+    entry::Stored,
+    fill::Fill,
+    found::Found,
+    future::{Miss, ResponseFuture},
+    shared::Shared,
+};
 
 /// Keeps the answers of the inner service by key. Made by [`CacheLayer`](crate::CacheLayer).
 pub struct Cache<S, F, K, V, C = ByResult> {
@@ -65,22 +72,18 @@ where
                 ResponseFuture::there(Err(failure.into_error()))
             }
             Found::Pass => {
-                shared.counts.passed.fetch_add(1, Relaxed);
-                let call = self.fill(request, now).fetch(Arc::clone(shared), key, None);
-                ResponseFuture::passing(Box::pin(call))
+                ResponseFuture::missed(Miss::alone(shared, key, self.fill(request, now, None)))
             }
             Found::Miss(spare) => {
-                let limit = shared.settings.longest_wait.get();
-                let (wait, fill) = self.fill(request, now).board(shared, key, spare, limit);
-                ResponseFuture::waiting(Arc::clone(shared), wait, fill)
+                ResponseFuture::missed(Miss::begin(shared, key, self.fill(request, now, spare)))
             }
         }
     }
 }
 
 impl<S: Clone, F, K, V, C: Clone> Cache<S, F, K, V, C> {
-    fn fill<R>(&self, request: R, came: Nanos) -> Fill<S, R, C> {
-        Fill { service: self.inner.clone(), request, classify: self.classify.clone(), came }
+    fn fill<R>(&self, request: R, came: Nanos, spare: Option<Stored<V>>) -> Fill<S, R, C, V> {
+        Fill { service: self.inner.clone(), request, classify: self.classify.clone(), came, spare }
     }
 }
 
@@ -88,17 +91,16 @@ impl<S, F, K, V, C> Cache<S, F, K, V, C> {
     /// Renews an answer in the background, unless that is being done.
     fn refresh<R>(&self, key: K, request: R, now: Nanos)
     where
-        S: Service<R, Response = V> + Clone + Send + 'static,
+        S: Callee<R, Response = V> + Clone,
+        S::Error: 'static,
         V: Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError> + 'static,
-        S::Future: Send + 'static,
         K: Clone + Eq + Hash + Send + Sync + 'static,
         C: Classify<R, V, S::Error> + Clone + Send + Sync + 'static,
         C::Kept: Send,
         R: Send + 'static,
     {
         let Ok(runtime) = Handle::try_current() else { return };
-        let Some(call) = self.fill(request, now).renew(&self.shared, key) else { return };
+        let Some(call) = self.fill(request, now, None).renew(&self.shared, key) else { return };
         self.shared.counts.refreshed.fetch_add(1, Relaxed);
         drop(runtime.spawn(call));
     }

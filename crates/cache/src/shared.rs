@@ -11,12 +11,12 @@ use tower_ballast_core::{
     BoxError, Event, EventKind, Random, Rejected, Reporter,
     clock::{self, Nanos},
     epochs::Epochs,
-    flights::{Failure, Flights},
+    flights::{Calls, Failure},
 };
 
 use crate::{
     entry::{Content, Entry, Kept, Standing, Stored},
-    found::{Found, Own, Shares, Since},
+    found::{Found, Since},
     settings::Settings,
     statistics::{Counts, Statistics},
     store::{Capacity, S3Fifo, Store},
@@ -33,7 +33,7 @@ pub(crate) struct Shared<K, V> {
     /// What was set before there was a store.
     capacity: Mutex<Option<Capacity>>,
     pub(crate) tier: OnceLock<Second<K, V>>,
-    pub(crate) flights: Flights<K, Shares<V>, Own<V>>,
+    pub(crate) calls: Calls<K, V>,
     epochs: Epochs,
     pub(crate) settings: Settings<K, V>,
     pub(crate) counts: Counts,
@@ -47,7 +47,7 @@ impl<K, V> Shared<K, V> {
             store: OnceLock::new(),
             capacity: Mutex::new(None),
             tier: OnceLock::new(),
-            flights: Flights::new(),
+            calls: Calls::new(),
             epochs: Epochs::new(),
             settings: Settings::new(lifetime),
             counts: Counts::default(),
@@ -175,7 +175,7 @@ where
         self.store().put(key.clone(), Stored::new(kept, now, now), size);
         // One that began to be fetched meanwhile may be older.
         self.epochs.purge(key);
-        self.flights.detach(key);
+        self.calls.detach(key);
     }
 
     fn put_second(&self, key: &K, value: &V, lifetime: Duration, since: &Since) {
@@ -227,7 +227,7 @@ where
 
     pub(crate) fn invalidate(&self, key: &K) -> bool {
         self.epochs.purge(key);
-        self.flights.detach(key);
+        self.calls.detach(key);
         if let Some(tier) = self.tier.get() {
             tier.remove(key, self.settings.tier_limit.get());
         }
@@ -247,14 +247,14 @@ where
     /// What the second tier has under a tag or a prefix cannot be known, so all of it is void.
     fn purge_all(&self) {
         self.epochs.purge_all();
-        self.flights.detach_all();
+        self.calls.detach_all();
         if let Some(tier) = self.tier.get() {
             tier.remove_all();
         }
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
+        let in_flight = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         self.counts.statistics(in_flight, self.store().usage())
     }
 }

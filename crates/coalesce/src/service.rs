@@ -5,12 +5,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower_ballast_core::BoxError;
+use tower_ballast_core::{BoxError, flights::Role};
 use tower_service::Service;
 
 use crate::{
     future::ResponseFuture,
-    shared::{Shared, Spare},
+    shared::{Errand, Shared},
 };
 
 /// Lets equal requests share one call. Made by [`CoalesceLayer`](crate::CoalesceLayer).
@@ -41,12 +41,12 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let key = (self.key)(&request);
-        let spare = Spare { service: self.inner.clone(), request };
+        let errand = Errand { service: self.inner.clone(), request };
         if let Some(key) = key {
-            return ResponseFuture::shared(Arc::clone(&self.shared), key, spare);
+            return ResponseFuture::shared(&self.shared, key, errand);
         }
-        self.shared.goes_alone();
-        ResponseFuture::alone(spare)
+        self.shared.counts(Role::Alone);
+        ResponseFuture::alone(errand)
     }
 }
 

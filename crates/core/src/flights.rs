@@ -3,6 +3,9 @@
 //! What asks for the same thing at the same time makes one call. The call belongs to the key and not to
 //! whoever came first: it is polled by one of those who wait for it, by another one when that one goes
 //! away, and dropped when the last one does.
+//!
+//! [`Flights`] are the calls that run, and a [`Seat`] is a place in one. What layers do with them is a [`Journey`]: who joins
+//! waits no longer than it must, and who waited in vain makes the call once more.
 
 use std::{
     fmt,
@@ -13,7 +16,9 @@ use std::{
 };
 
 pub use self::{
+    carrier::{Callee, Calls, Carrier, Own, Role, Shares, Turn},
     failure::{Failure, SharedCallFailed},
+    journey::Journey,
     wait::Wait,
 };
 use self::{
@@ -21,9 +26,11 @@ use self::{
     table::{Hashed, Table},
 };
 
+mod carrier;
 mod failure;
 mod flight;
 mod heir;
+mod journey;
 mod sleepers;
 mod table;
 #[cfg(test)]
