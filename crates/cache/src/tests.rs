@@ -19,6 +19,7 @@ use tower_layer::Layer;
 
 use super::{store::Capacity, *};
 
+mod leaders;
 mod vain;
 
 const SECOND: Duration = Duration::from_secs(1);

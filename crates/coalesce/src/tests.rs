@@ -18,6 +18,8 @@ use tower_layer::Layer;
 
 use super::*;
 
+mod leaders;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 type Key = fn(&u32) -> Option<u32>;
