@@ -57,6 +57,9 @@ impl<F, M, H, P> BulkheadLayer<F, M, H, P> {
 
     /// Lets up to `most` callers wait for their turn, each at most
     /// [`longest_wait`](BulkheadLayer::longest_wait). The inner service must then be `Clone`.
+    ///
+    /// A call that waits does so in a box of its own. One that is let in at once allocates nothing, and
+    /// costs hardly more than it does without a queue.
     #[must_use]
     pub fn queue(self, most: u32) -> BulkheadLayer<F, Queue, H, P> {
         self.shared.set(|shared| shared.set_most_waiting(most));

@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    future::ready,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
@@ -35,6 +36,14 @@ async fn a_refusal_waits_for_no_timer() {
     let queue = BulkheadLayer::new(0).queue(0);
     let refused = over(&queue, Scripted::echo()).oneshot(1).await;
     assert_eq!((reason(refused), clock::now()), (Reason::QueueFull, began));
+}
+
+#[test]
+fn a_queue_makes_no_call_larger() {
+    let echo = service_fn(|number: u32| ready(Ok::<_, BoxError>(number)));
+    let mut one = BulkheadLayer::new(1).layer(echo);
+    let mut other = BulkheadLayer::new(1).queue(10).layer(echo);
+    assert_eq!(size_of_val(&one.call(1)), size_of_val(&other.call(1)));
 }
 
 #[test]
@@ -100,7 +109,7 @@ fn the_newest_goes_first_where_it_is_asked_for_also_in_a_separate_layer() {
         let log = Arc::clone(&order);
         let service = layer.layer(service_fn(move |number: u32| {
             log.lock().unwrap().push(number);
-            std::future::ready(Ok::<_, BoxError>(number))
+            ready(Ok::<_, BoxError>(number))
         }));
         paused(async {
             let running = start(hanging(&layer));
@@ -122,7 +131,7 @@ fn turns_of_batch(layer: &BulkheadLayer<impl Facts<u32> + Clone + 'static, Queue
     let log = Arc::clone(&order);
     let service = layer.layer(service_fn(move |number: u32| {
         log.lock().unwrap().push(number);
-        std::future::ready(Ok::<_, BoxError>(number))
+        ready(Ok::<_, BoxError>(number))
     }));
     paused(async {
         let running = start(hanging(layer));

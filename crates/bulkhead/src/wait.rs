@@ -1,7 +1,10 @@
 //! The bulkhead with a queue: it always answers ready, and its future stands in the queue before
 //! it drives a clone of the inner service.
 
-use std::task::{Context, Poll};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use tower_ballast_core::{BoxError, Facts, Hold, Readiness, Reason, ranks::Rank};
 use tower_service::Service;
@@ -13,7 +16,7 @@ use crate::{
     permit::Permit,
     service::Bulkhead,
     standing::{self, Entry},
-    waiting::{Slow, WaitingFuture},
+    waiting::{Slow, Waiting, WaitingFuture},
 };
 
 impl<S, F, H, P, R> Service<R> for Bulkhead<S, F, Queue, H, P>
@@ -47,15 +50,22 @@ where
                 return ResponseFuture::calling(response, Some(permit), self.hold.clone()).into();
             }
         }
-        self.call_slowly(request)
+        match self.call_slowly(request) {
+            Ok(response) => response.into(),
+            Err(waiting) => waiting.into(),
+        }
     }
 }
 
+/// The call that was made, or its rejection; or else what waits.
+type Called<S, F, R, H> = Result<ResponseFuture<F, H>, Pin<Box<Waiting<S, R, H>>>>;
+
 impl<S, F, H, P> Bulkhead<S, F, Queue, H, P> {
     /// When not all is there at once: the service, and a permit.
+    // Its answer is not yet the future: whoever hands that on in memory cannot build it in place.
     #[cold]
     #[inline(never)]
-    fn call_slowly<R>(&mut self, request: R) -> WaitingFuture<S, S::Future, R, H>
+    fn call_slowly<R>(&mut self, request: R) -> Called<S, S::Future, R, H>
     where
         S: Service<R> + Clone,
         S::Error: Into<BoxError>,
@@ -64,7 +74,7 @@ impl<S, F, H, P> Bulkhead<S, F, Queue, H, P> {
         P: Divide<R>,
     {
         let readiness = match self.readiness.take() {
-            Readiness::Failed(error) => return WaitingFuture::failed(error),
+            Readiness::Failed(error) => return Ok(ResponseFuture::rejected(error)),
             readiness => readiness,
         };
         let is_ready = matches!(readiness, Readiness::Ready);
@@ -72,19 +82,20 @@ impl<S, F, H, P> Bulkhead<S, F, Queue, H, P> {
             Ok(Entry::Go(permit)) => Some(permit),
             Ok(Entry::Free) => None,
             Ok(Entry::Stand(standing)) => {
-                return WaitingFuture::standing(self.slow(request, &readiness), standing);
+                let slow = self.slow(request, &readiness);
+                return Err(Box::pin(Waiting::standing(slow, standing)));
             }
             Err(rejected) => {
                 // What was readied for this call is let go.
                 let _ = readiness.let_go(&mut self.inner);
-                return WaitingFuture::failed(rejected);
+                return Ok(ResponseFuture::rejected(rejected));
             }
         };
         if is_ready {
             let response = self.inner.call(request);
-            return ResponseFuture::calling(response, permit, self.hold.clone()).into();
+            return Ok(ResponseFuture::calling(response, permit, self.hold.clone()));
         }
-        WaitingFuture::readying(self.slow(request, &readiness), permit)
+        Err(Box::pin(Waiting::readying(self.slow(request, &readiness), permit)))
     }
 
     /// A permit, a place in the queue, or the error of who gets neither.

@@ -6,27 +6,27 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower_ballast_core::{BoxError, Deadline, Hold, Reason, UntilResponse, clock};
+use tower_ballast_core::{BoxError, Deadline, Deferred, Hold, Reason, UntilResponse, clock};
 use tower_service::Service;
 
 use crate::{future::ResponseFuture, permit::Permit, standing::Standing};
 
 pin_project! {
-    /// The answer of a [`Bulkhead`](crate::Bulkhead) with a queue.
+    /// The answer of a [`Bulkhead`](crate::Bulkhead) with a queue. It is as large as that of one without:
+    /// a call that has to wait does so in a box.
     #[must_use = "futures do nothing unless polled"]
     pub struct WaitingFuture<S, F, R, H = UntilResponse> {
         #[pin]
-        state: State<S, F, R, H>,
+        call: Deferred<Waiting<S, R, H>, ResponseFuture<F, H>>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    enum State<S, F, R, H> {
+    /// A call that cannot be made at once.
+    #[project = WaitingProj]
+    pub(crate) enum Waiting<S, R, H> {
         Standing { slow: Option<Slow<S, R, H>>, standing: Standing, #[pin] timer: Option<Sleep> },
         Readying { slow: Option<Slow<S, R, H>>, permit: Option<Permit>, #[pin] patience: Patience },
-        Calling { #[pin] response: ResponseFuture<F, H> },
-        Failed { error: Option<BoxError> },
     }
 }
 
@@ -50,22 +50,12 @@ impl<S, R, H> Slow<S, R, H> {
     }
 }
 
-impl<S, F, R, H> WaitingFuture<S, F, R, H> {
+impl<S, R, H> Waiting<S, R, H> {
     pub(crate) fn standing(slow: Slow<S, R, H>, standing: Standing) -> Self {
-        Self { state: State::Standing { slow: Some(slow), standing, timer: None } }
+        Self::Standing { slow: Some(slow), standing, timer: None }
     }
 
     pub(crate) fn readying(slow: Slow<S, R, H>, permit: Option<Permit>) -> Self {
-        Self { state: State::readying(slow, permit) }
-    }
-
-    pub(crate) const fn failed(error: BoxError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
-    }
-}
-
-impl<S, F, R, H> State<S, F, R, H> {
-    fn readying(slow: Slow<S, R, H>, permit: Option<Permit>) -> Self {
         Self::Readying { slow: Some(slow), permit, patience: Patience::default() }
     }
 }
@@ -74,7 +64,15 @@ impl<S, F, R, H> From<ResponseFuture<F, H>> for WaitingFuture<S, F, R, H> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn from(response: ResponseFuture<F, H>) -> Self {
-        Self { state: State::Calling { response } }
+        Self { call: Deferred::now(response) }
+    }
+}
+
+impl<S, F, R, H> From<Pin<Box<Waiting<S, R, H>>>> for WaitingFuture<S, F, R, H> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
+    fn from(waiting: Pin<Box<Waiting<S, R, H>>>) -> Self {
+        Self { call: Deferred::later(waiting) }
     }
 }
 
@@ -89,78 +87,65 @@ where
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        match state.as_mut().project() {
-            StateProj::Calling { response } => response.poll(cx),
-            _ => poll_slowly(state, cx),
-        }
+        self.project().call.poll(cx)
     }
 }
 
-/// Until the service is called, and then that as well.
-#[cold]
-#[inline(never)]
-fn poll_slowly<S, R, H>(
-    mut state: Pin<&mut State<S, S::Future, R, H>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<H::Response, BoxError>>
+impl<S, R, H> Future for Waiting<S, R, H>
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
-    H: Hold<S::Response, Permit>,
 {
-    loop {
-        let next = match state.as_mut().project() {
-            StateProj::Standing { slow, standing, timer } => {
-                match ready!(standing.poll_turn(timer, cx)) {
-                    Ok(permit) => {
-                        let slow = slow.take().expect("kept until the caller's turn");
-                        State::readying(slow, Some(permit))
-                    }
-                    Err(reason) => {
-                        if let Some(rejected) = standing.shared().reject(reason) {
-                            State::Failed { error: Some(rejected) }
-                        } else {
-                            let slow = slow.take().expect("kept until the caller's turn");
-                            State::readying(slow, None)
-                        }
-                    }
+    /// The call that was made, or the rejection.
+    type Output = ResponseFuture<S::Future, H>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match self.as_mut().project() {
+                WaitingProj::Standing { slow, standing, timer } => {
+                    let permit = match ready!(standing.poll_turn(timer, cx)) {
+                        Ok(permit) => Some(permit),
+                        Err(reason) => match standing.shared().reject(reason) {
+                            Some(rejected) => {
+                                return Poll::Ready(ResponseFuture::rejected(rejected));
+                            }
+                            None => None,
+                        },
+                    };
+                    let slow = slow.take().expect("kept until the caller's turn");
+                    self.set(Self::readying(slow, permit));
                 }
-            }
-            StateProj::Readying { slow, permit, patience } => {
-                let waiting = slow.as_mut().expect("kept until the service is ready");
-                match waiting.inner.poll_ready(cx) {
-                    Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
-                    Poll::Ready(Ok(())) => {
-                        if let Some(permit) = permit {
-                            permit.shared().found_ready();
+                WaitingProj::Readying { slow, permit, patience } => {
+                    let waiting = slow.as_mut().expect("kept until the service is ready");
+                    match waiting.inner.poll_ready(cx) {
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(ResponseFuture::rejected(error.into()));
                         }
-                        let Some(Slow { mut inner, request, hold, .. }) = slow.take() else {
-                            continue;
-                        };
-                        let permit = permit.take();
-                        let response = ResponseFuture::calling(inner.call(request), permit, hold);
-                        State::Calling { response }
-                    }
-                    Poll::Pending => {
-                        let Some(held) = &*permit else { return Poll::Pending };
-                        let reason = ready!(patience.poll_end(held, waiting.deadline, cx));
-                        held.shared().found_unready();
-                        let Some(rejected) = held.shared().reject(reason) else {
+                        Poll::Ready(Ok(())) => {
+                            if let Some(permit) = permit {
+                                permit.shared().found_ready();
+                            }
+                            let Some(Slow { mut inner, request, hold, .. }) = slow.take() else {
+                                continue;
+                            };
+                            let permit = permit.take();
+                            let response = inner.call(request);
+                            return Poll::Ready(ResponseFuture::calling(response, permit, hold));
+                        }
+                        Poll::Pending => {
+                            let Some(held) = &*permit else { return Poll::Pending };
+                            let reason = ready!(patience.poll_end(held, waiting.deadline, cx));
+                            held.shared().found_unready();
+                            if let Some(rejected) = held.shared().reject(reason) {
+                                return Poll::Ready(ResponseFuture::rejected(rejected));
+                            }
                             *permit = None;
                             return Poll::Pending;
-                        };
-                        State::Failed { error: Some(rejected) }
+                        }
                     }
                 }
             }
-            StateProj::Calling { response } => return response.poll(cx),
-            StateProj::Failed { error } => {
-                let error = error.take().expect("a future is not polled after it is ready");
-                return Poll::Ready(Err(error));
-            }
-        };
-        state.set(next);
+        }
     }
 }
 
@@ -196,11 +181,15 @@ impl Patience {
 
 impl<S, F, R, H> std::fmt::Debug for WaitingFuture<S, F, R, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match &self.state {
-            State::Standing { .. } => "WaitingFuture(standing)",
-            State::Readying { .. } => "WaitingFuture(readying)",
-            State::Calling { .. } => "WaitingFuture(calling)",
-            State::Failed { .. } => "WaitingFuture(failed)",
+        f.debug_tuple("WaitingFuture").field(&self.call).finish()
+    }
+}
+
+impl<S, R, H> std::fmt::Debug for Waiting<S, R, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Standing { .. } => "standing",
+            Self::Readying { .. } => "readying",
         })
     }
 }

@@ -33,6 +33,7 @@ pub mod backoff;
 pub mod budget;
 pub mod clock;
 mod deadline;
+mod deferred;
 mod discard;
 mod enforcement;
 pub mod epochs;
@@ -67,6 +68,7 @@ pub use self::{
     backoff::{Backoff, Jitter},
     budget::Budget,
     deadline::Deadline,
+    deferred::Deferred,
     discard::Discard,
     enforcement::{Enforcement, EnforcementCell},
     event::{Event, EventKind},
