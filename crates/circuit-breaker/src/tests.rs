@@ -165,6 +165,28 @@ async fn shadow_reports_and_refuses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changes_are_told_in_order_and_can_be_watched() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let layer = touchy()
+        .trials(count::<1>())
+        .recovery(false)
+        .on_event(move |event| log.lock().unwrap().push((event.sequence, event.to)));
+    let (service, mut phases) = (over(&layer), layer.handle().watch());
+    assert_eq!(*phases.borrow_and_update(), Phase::Closed);
+
+    service.clone().oneshot("fail").await.unwrap_err();
+    phases.changed().await.unwrap();
+    assert_eq!(*phases.borrow_and_update(), Phase::Open);
+
+    advance(5).await;
+    service.oneshot("ok").await.unwrap();
+    phases.changed().await.unwrap();
+    assert_eq!(*phases.borrow_and_update(), Phase::Closed);
+    assert_eq!(*told.lock().unwrap(), [(1, "open"), (2, "half_open"), (3, "closed")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_circuit_that_is_gone_leaves_no_state_behind() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&events);
