@@ -5,11 +5,11 @@ use std::{
 };
 
 use tower::ServiceBuilder;
-use tower_ballast_core::{Event, Reason, Rejected, idempotent};
+use tower_ballast_core::{Budget, Event, Reason, Rejected, idempotent};
 use tower_ballast_retry::RetryLayer;
 
 use super::*;
-use crate::{BulkheadLayer, MetricsLayer};
+use crate::{BulkheadLayer, MetricsLayer, retry};
 
 fn reason(error: &BoxError) -> Option<Reason> {
     Rejected::find(&**error).map(Rejected::reason)
@@ -49,6 +49,22 @@ async fn work_may_borrow_and_is_begun_again() {
     };
     assert_eq!(guard.run(work).await.unwrap(), 8);
     assert_eq!((begun.get(), metrics.handle().of("requests").unwrap().whole.count), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_work_is_begun_again_within_the_budget_of_its_policy() {
+    let begun = Cell::new(0);
+    let policy = RetryLayer::new(idempotent()).retries(2).budget(Budget::new().initial(3));
+    let work = || async {
+        begun.set(begun.get() + 1);
+        if begun.get() < 9 { Err("not yet") } else { Ok("done") }
+    };
+    // Three attempts, two, and one each from then on, for the budget is used up.
+    for attempts in [3, 5, 6, 7, 8] {
+        assert_eq!(retry(&policy, work).await, Err("not yet"));
+        assert_eq!(begun.get(), attempts);
+    }
+    assert_eq!(retry(&policy, work).await, Ok("done"));
 }
 
 #[tokio::test]
