@@ -1,5 +1,6 @@
 //! The walls of the house: who may depend on whom, and what no source may contain.
 
+mod compare;
 mod dependencies;
 mod sources;
 

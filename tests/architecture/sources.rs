@@ -210,6 +210,6 @@ fn squeezed(text: impl AsRef<str>) -> String {
 }
 
 /// Whether `word` stands in `text` as a word of its own.
-fn names(text: &str, word: &str) -> bool {
+pub(super) fn names(text: &str, word: &str) -> bool {
     text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|part| part == word)
 }
