@@ -149,7 +149,7 @@ where
     /// A second store behind the first. The first tier stays. Needs a tokio runtime. Default: none.
     #[must_use]
     pub fn tier(self, tier: impl Tier<K, V>) -> Self {
-        let _ = self.shared.tier.set(Second::new(tier));
+        let _ = self.shared.tier.set(Second::new(tier, &self.shared.reporter));
         self
     }
 
@@ -197,8 +197,8 @@ impl<F, K, V, C> CacheLayer<F, K, V, C> {
         self
     }
 
-    /// Tells a closure when a stale answer stands in for a failure, and of changed settings. The first observer
-    /// stays.
+    /// Tells a closure when a stale answer stands in for a failure, of changed settings, and of panics of the second tier. The
+    /// first observer stays.
     #[must_use]
     pub fn on_event<O>(self, on_event: O) -> Self
     where

@@ -62,7 +62,8 @@
 //! # A second tier
 //!
 //! Behind the store there may be another one, larger and slower and shared by several processes: a [`Tier`]. It is asked
-//! before the service is, at most for [`tier_limit`](CacheLayer::tier_limit), and does no harm when it is slow or down.
+//! before the service is, at most for [`tier_limit`](CacheLayer::tier_limit), and does no harm when it is slow or down. When it
+//! panics, nothing is there and nothing is kept.
 //!
 //! # Purges
 //!
@@ -85,7 +86,7 @@
 //! # Events and cost
 //!
 //! [`FellBack`](EventKind::FellBack) with the reason `stale` tells of stale answers in the place of failures, [`SettingsChanged`](EventKind::SettingsChanged) of
-//! changes by hand. What is counted is in [`Statistics`].
+//! changes by hand, [`ErrorHidden`](EventKind::ErrorHidden) with the reason `tier_get`, `tier_put` or `tier_remove` of panics of the second tier. What is counted is in [`Statistics`].
 //!
 //! A hit costs a hash, a lock shared with other readers, one reading of the clock and a clone of the answer: let it be an `Arc`, or cheap to
 //! clone. This layer allocates nothing for it. A call costs the allocations of a shared call, three, and those of the entry.

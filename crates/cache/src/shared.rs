@@ -3,7 +3,7 @@
 use std::{
     fmt,
     hash::Hash,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Shared<K, V> {
     epochs: Epochs,
     pub(crate) settings: Settings<K, V>,
     pub(crate) counts: Counts,
-    pub(crate) reporter: Reporter,
+    pub(crate) reporter: Arc<Reporter>,
     random: Random,
 }
 
@@ -51,7 +51,7 @@ impl<K, V> Shared<K, V> {
             epochs: Epochs::new(),
             settings: Settings::new(lifetime),
             counts: Counts::default(),
-            reporter: Reporter::new("cache"),
+            reporter: Arc::new(Reporter::new("cache")),
             random: Random::new(),
         }
     }

@@ -19,6 +19,7 @@ use tower_layer::Layer;
 
 use super::{store::Capacity, *};
 
+mod broken_tier;
 mod leaders;
 mod vain;
 

@@ -12,7 +12,11 @@ use std::{
 };
 
 use tokio::runtime::Handle;
-use tower_ballast_core::clock;
+use tower_ballast_core::{Reporter, clock};
+
+use self::caught::Caught;
+
+mod caught;
 
 /// What a tier is still doing.
 pub type TierFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -22,7 +26,7 @@ pub type TierFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// It is asked when the first store has nothing, before the service is, and is told what is kept. It does no harm when it is slow
 /// or down: a question that takes longer than its limit is answered with nothing, what is to be written is written
 /// beside the answer, and dropped when too much of that is under way. Errors are its own affair: nothing is there, nothing is
-/// kept.
+/// kept. So it is when it panics, which is told as an event.
 ///
 /// ```
 /// use std::{collections::HashMap, future::ready, sync::Mutex};
@@ -73,6 +77,7 @@ pub struct Tiered<V> {
 /// A tier with its limits.
 pub(crate) struct Second<K, V> {
     tier: Arc<dyn Tier<K, V>>,
+    reporter: Arc<Reporter>,
     writing: Arc<AtomicU32>,
     purges: Purges,
 }
@@ -81,14 +86,19 @@ pub(crate) struct Second<K, V> {
 const WRITES: u32 = 64;
 
 impl<K: Hash + 'static, V: 'static> Second<K, V> {
-    pub(crate) fn new(tier: impl Tier<K, V>) -> Self {
-        Self { tier: Arc::new(tier), writing: Arc::default(), purges: Purges::default() }
+    pub(crate) fn new(tier: impl Tier<K, V>, reporter: &Arc<Reporter>) -> Self {
+        let (tier, reporter) = (Arc::new(tier), Arc::clone(reporter));
+        Self { tier, reporter, writing: Arc::default(), purges: Purges::default() }
     }
 
     /// What is kept there and good, and for how much longer.
     pub(crate) async fn get(&self, key: &K, limit: Duration) -> Option<(V, Duration)> {
-        let answer = tokio::time::timeout(limit, self.tier.get(key)).await;
-        let Tiered { value, asked, fresh_until } = answer.ok()??;
+        let answer = tokio::time::timeout(limit, Caught::begin(|| self.tier.get(key))).await;
+        let there = answer.ok()?.unwrap_or_else(|panic| {
+            panic.tell(&self.reporter, "tier_get");
+            None
+        });
+        let Tiered { value, asked, fresh_until } = there?;
         let left = fresh_until.duration_since(clock::wall()).ok()?;
         // It may have been written after the purge, or never been removed.
         (!left.is_zero() && !self.purges.are_since(key, asked)).then_some((value, left))
@@ -96,13 +106,13 @@ impl<K: Hash + 'static, V: 'static> Second<K, V> {
 
     pub(crate) fn put(&self, key: &K, tiered: Tiered<V>, limit: Duration) {
         if !self.purges.are_since(key, tiered.asked) {
-            self.write(limit, |tier| tier.put(key, tiered));
+            self.write("tier_put", limit, |tier| tier.put(key, tiered));
         }
     }
 
     pub(crate) fn remove(&self, key: &K, limit: Duration) {
         self.purges.purge(key);
-        self.write(limit, |tier| tier.remove(key));
+        self.write("tier_remove", limit, |tier| tier.remove(key));
     }
 
     /// All that is there is void; what nobody asks for stays until its time is over.
@@ -111,12 +121,20 @@ impl<K: Hash + 'static, V: 'static> Second<K, V> {
     }
 
     /// Writes beside whatever else is done, unless too much is being written.
-    fn write(&self, limit: Duration, begin: impl FnOnce(&dyn Tier<K, V>) -> TierFuture<()>) {
+    fn write(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        begin: impl FnOnce(&dyn Tier<K, V>) -> TierFuture<()>,
+    ) {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(writing) = Writing::begin(&self.writing) else { return };
-        let write = begin(&*self.tier);
+        let write = Caught::begin(|| begin(&*self.tier));
+        let reporter = Arc::clone(&self.reporter);
         drop(runtime.spawn(async move {
-            let _ = tokio::time::timeout(limit, write).await;
+            if let Ok(Err(panic)) = tokio::time::timeout(limit, write).await {
+                panic.tell(&reporter, what);
+            }
             drop(writing);
         }));
     }
