@@ -126,7 +126,7 @@ fn get(store: &Ours, key: &u64) -> Option<u64> {
 }
 
 fn put(store: &Ours, key: u64, value: u64) {
-    store.put(key, value, 0);
+    let _ = store.put(key, value, 0);
 }
 
 fn store<S: 'static>(

@@ -47,11 +47,11 @@ where
         !self.0.is_fresh(key, clock::now())
     }
 
-    /// Keeps an answer for exactly so long, in the place of what is there or on its way. In the second tier it is removed and not
-    /// written.
+    /// Keeps an answer for exactly so long, in the place of what is there or on its way, and tells whether there is room for it.
+    /// In the second tier it is removed and not written.
     #[allow(clippy::needless_pass_by_value, reason = "as maps take it")]
-    pub fn set(&self, key: K, value: V, lifetime: Duration) {
-        self.0.set(&key, value, lifetime);
+    pub fn set(&self, key: K, value: V, lifetime: Duration) -> bool {
+        self.0.set(&key, value, lifetime)
     }
 
     /// Lets go of the answer for `key`, and tells whether there was one. An answer that is on its way is given to those

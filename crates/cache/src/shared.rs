@@ -91,7 +91,17 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn store(&self) -> &dyn Store<K, Stored<V>> {
-        &**self.store.get_or_init(|| Box::new(S3Fifo::new(self.capacity().unwrap_or(CAPACITY))))
+        match self.store.get() {
+            Some(store) => &**store,
+            None => self.first_store(),
+        }
+    }
+
+    #[cold]
+    fn first_store(&self) -> &dyn Store<K, Stored<V>> {
+        // Made under this lock and nowhere else: no capacity is set between the look at it and the store.
+        let capacity = self.capacity();
+        &**self.store.get_or_init(|| Box::new(S3Fifo::new(capacity.unwrap_or(CAPACITY))))
     }
 
     /// Holds for the store that is there, or else for the one that comes.
@@ -167,15 +177,16 @@ where
         })
     }
 
-    /// Keeps a value that somebody has set by hand.
-    pub(crate) fn set(&self, key: &K, value: V, lifetime: Duration) {
+    /// Keeps a value that somebody has set by hand; tells whether there was room.
+    pub(crate) fn set(&self, key: &K, value: V, lifetime: Duration) -> bool {
         self.invalidate(key);
         let (kept, now) = (self.settings.measured(key, value, lifetime), clock::now());
         let size = kept.size;
-        self.store().put(key.clone(), Stored::new(kept, now, now), size);
+        let is_kept = self.store().put(key.clone(), Stored::new(kept, now, now), size);
         // One that began to be fetched meanwhile may be older.
         self.epochs.purge(key);
         self.calls.detach(key);
+        is_kept
     }
 
     fn put_second(&self, key: &K, value: &V, lifetime: Duration, since: &Since) {
@@ -211,9 +222,9 @@ where
         }
         let size = kept.size;
         let stored = Stored::new(kept, since.began, clock::now());
-        self.store().put(key.clone(), stored, size);
+        let is_kept = self.store().put(key.clone(), stored, size);
         // A purge that came meanwhile may have looked before it was there.
-        if !self.epochs.is_now(since.epoch) {
+        if is_kept && !self.epochs.is_now(since.epoch) {
             self.store().remove(key);
         }
     }

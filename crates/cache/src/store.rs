@@ -54,8 +54,9 @@ mod usage;
 /// use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 ///
 /// let store: Box<dyn Store<&str, u32>> = Box::new(S3Fifo::new(Capacity::mebibytes(1)));
-/// store.put("answer", 42, 100);
+/// assert!(store.put("answer", 42, 100));
 /// assert_eq!(store.get(&"answer"), Some(42));
+/// assert!(!store.put("all there is to say", 0, 1024 * 1024), "there is no room for it");
 /// assert_eq!(store.usage().entries, 1);
 /// ```
 pub trait Store<K, V>: Send + Sync {
@@ -63,9 +64,12 @@ pub trait Store<K, V>: Send + Sync {
     fn get(&self, key: &K) -> Option<V>;
 
     /// Keeps `value` in the place of an earlier one. `size` are the bytes that it and its key own elsewhere, on the heap; those
-    /// of the two themselves a store knows. One that is larger than a store may keep is let go at once, and the
+    /// of the two themselves a store knows. One for which there is no room is let go at once, and the
     /// earlier one with it.
-    fn put(&self, key: K, value: V, size: usize);
+    ///
+    /// Tells whether it is kept.
+    #[must_use = "there may be no room for it"]
+    fn put(&self, key: K, value: V, size: usize) -> bool;
 
     /// The largest `size` that may be kept; zero where nothing is. Default: any.
     fn largest(&self) -> usize {

@@ -21,6 +21,7 @@ use super::{store::Capacity, *};
 
 mod broken_tier;
 mod leaders;
+mod settings;
 mod vain;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -142,7 +143,7 @@ async fn what_is_set_by_hand_stays_though_an_older_answer_comes() {
     let (mut service, handle) = (layer.layer(slow.clone()), layer.handle());
     let mut before = Box::pin(service.call(7));
     assert!((&mut before).now_or_never().is_none());
-    handle.set(7, "by hand".into(), SECOND * 5);
+    assert!(handle.set(7, "by hand".into(), SECOND * 5));
     assert_eq!(before.await.unwrap(), "7 of call 1");
     assert_eq!(service.call(7).await.unwrap(), "by hand");
     assert!(!handle.is_expired(&7));

@@ -25,7 +25,7 @@ fn overfill(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, largest: u64) {
         let size = usize::try_from(size).expect("it is small");
         put += size as u64 + 16;
         // An `Arc` of a slice owns its bytes and two counts.
-        store.put(random.below(4_000_000), vec![0; size].into(), size + 16);
+        let _ = store.put(random.below(4_000_000), vec![0; size].into(), size + 16);
         assert!(store.usage().bytes <= limit);
         store.get(&random.below(4_000_000));
     }
@@ -53,7 +53,7 @@ fn the_heap_holds_little_more_than_is_accounted_for() {
 fn fill_with(store: &S3Fifo<u64, Arc<[u8]>>, limit: u64, size: usize, first: u64) -> u64 {
     let entries = 2 * limit / (size as u64 + 80);
     for key in first..first + entries {
-        store.put(key, vec![0; size].into(), size + 16);
+        let _ = store.put(key, vec![0; size].into(), size + 16);
         store.get(&key);
         store.get(&(key / 64 * 32));
     }
@@ -148,7 +148,7 @@ fn an_empty_store_takes_next_to_nothing_whatever_it_may_keep() {
 #[test]
 fn a_hit_allocates_nothing_and_a_miss_neither() {
     let store = S3Fifo::new(Capacity::of_entries(100));
-    store.put(1, 1, 0);
+    assert!(store.put(1, 1, 0));
     let info = measure(|| assert_eq!((store.get(&1), store.get(&2)), (Some(1), None)));
     assert_eq!(info.count_total, 0);
 }
@@ -158,7 +158,19 @@ fn a_full_store_uses_its_memory_again() {
     // With seeded hashes a part that was lucky so far may still grow a little.
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let store = S3Fifo::with_hasher(Capacity::of_entries(1000), hasher);
-    (0..100_000).for_each(|key| store.put(key, key, 0));
-    let info = measure(|| (100_000..200_000).for_each(|key| store.put(key, key, 0)));
+    (0..100_000).for_each(|key| assert!(store.put(key, key, 0)));
+    let info = measure(|| (100_000..200_000).for_each(|key| assert!(store.put(key, key, 0))));
     assert_eq!(info.bytes_current, 0);
+}
+
+#[test]
+fn a_new_layer_takes_next_to_nothing_whatever_it_may_keep() {
+    for capacity in [Capacity::of_bytes(u64::MAX), Capacity::of_entries(u64::MAX)] {
+        let info = measure(|| {
+            let layer = CacheLayer::new(Duration::MAX, |key: &u64| Some(*key)).capacity(capacity);
+            let handle = layer.handle();
+            assert_eq!((handle.get(&1), handle.statistics().hits), (None::<u64>, 0));
+        });
+        assert!(info.bytes_max <= 64 * 1024, "{} bytes", info.bytes_max);
+    }
 }

@@ -22,7 +22,7 @@ fn resident_memory_is_at_most_half_as_much_again_as_the_limit() {
                     let size = random.below(random.below(32_768));
                     put += size;
                     let size = usize::try_from(size).unwrap();
-                    store.put(random.below(1_000_000), vec![1; size].into(), size + 16);
+                    let _ = store.put(random.below(1_000_000), vec![1; size].into(), size + 16);
                     assert!(store.usage().bytes <= LIMIT);
                 }
             });

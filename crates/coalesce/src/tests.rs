@@ -140,6 +140,20 @@ async fn who_is_tired_of_waiting_makes_one_call_for_all_who_are() {
     assert_eq!(clock::now().since(began), 2 * SECOND);
 }
 
+/// Its one setting is a duration, of which no value is absurd: who does not want to wait makes the call anew, all of them
+/// together.
+#[tokio::test(start_paused = true)]
+async fn the_longest_wait_may_be_nothing_and_for_ever() {
+    for (limit, calls) in [(Duration::ZERO, 2), (Duration::from_nanos(1), 2), (Duration::MAX, 1)] {
+        let (slow, layer) =
+            (slow(), CoalesceLayer::new((|request| Some(*request)) as Key).longest_wait(limit));
+        let mut service = layer.layer(slow.clone());
+        let answers = join_all((0..1000).map(|_| service.call(7))).await;
+        assert!(answers.into_iter().all(|answer| answer.is_ok()), "{limit:?}");
+        assert_eq!((slow.calls(), layer.handle().longest_wait()), (calls, limit));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_layer_counts_what_it_shares() {
     let layer = CoalesceLayer::new((|request| (*request < 100).then_some(*request)) as Key);

@@ -166,7 +166,7 @@ impl Shared {
         self.change(at, |resource| resource.go_alone_until(clock::now() + ALONE));
     }
 
-    /// Changes what is kept for a target, unless there was a purge since; tells whether it did.
+    /// Changes what is kept for a target, unless there was a purge since or there is no room; tells whether it did.
     pub(crate) fn change(
         &self,
         (identity, epoch): (&Identity, Epoch),
@@ -180,22 +180,23 @@ impl Shared {
         }
         let mut resource = Resource::clone(&self.find(identity));
         change(&mut resource);
-        if resource.is_empty() && !resource.goes_alone(clock::now()) {
+        let is_kept = if resource.is_empty() && !resource.goes_alone(clock::now()) {
             self.store().remove(identity);
+            true
         } else {
             if self.has_roots() {
                 resource.belong_to(self.root_or_new(identity.target()));
             }
             resource.shrink(identity, self.store().largest());
             let size = resource.size(identity);
-            self.store().put(identity.clone(), Stored(Arc::new(resource)), size);
-        }
+            self.store().put(identity.clone(), Stored(Arc::new(resource)), size)
+        };
         // A purge that came meanwhile may have looked before it was there.
         let is_now = self.epochs.is_now(epoch);
         if !is_now {
             self.store().remove(identity);
         }
-        is_now
+        is_now && is_kept
     }
 
     /// Lets others read along, unless there was a purge since.

@@ -76,7 +76,8 @@ impl Shared {
             let (identity, number) = (Identity::root(target), self.targets.another());
             let root = Resource::root(number);
             let size = root.size(&identity);
-            self.store().put(identity, Stored(Arc::new(root)), size);
+            // Without room for it nothing of the target is found.
+            let _ = self.store().put(identity, Stored(Arc::new(root)), size);
             number
         })
     }

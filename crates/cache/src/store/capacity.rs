@@ -3,7 +3,7 @@ use tower_ballast_core::Invalid;
 /// How much a store may keep: bytes, entries, or both.
 ///
 /// An entry counts as the size that is given with it, and what its place in the store takes. Zero is legal: then nothing
-/// is kept.
+/// is kept, and those who ask for the same at the same time share a call all the same.
 ///
 /// ```
 /// use tower_ballast_cache::store::Capacity;

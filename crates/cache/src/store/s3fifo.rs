@@ -45,7 +45,7 @@ const INDEX: usize = 20;
 ///
 /// let store = S3Fifo::new(Capacity::of_entries(2));
 /// for number in 0..3 {
-///     store.put(number, "value", 0);
+///     assert!(store.put(number, "value", 0));
 /// }
 /// assert_eq!(store.usage().entries, 2);
 /// assert_eq!(store.usage().evicted, 1);
@@ -178,6 +178,13 @@ impl<K: Eq + Hash, V, S: BuildHasher> S3Fifo<K, V, S> {
         }
     }
 
+    /// There is no room for what was to take the place of the entry.
+    fn refuse(&self, key: &K) -> bool {
+        self.counts.refused.fetch_add(1, Relaxed);
+        self.take_out(key, &self.counts.replaced);
+        false
+    }
+
     fn take_out(&self, key: &K, why: &AtomicU64) -> Option<Entry<K, V>> {
         let hash = self.hasher.hash_one(key);
         let mut part = self.parts[self.number(hash)].write();
@@ -201,22 +208,18 @@ where
         Some(entry.value.clone())
     }
 
-    fn put(&self, key: K, value: V, size: usize) {
-        let Some(bytes) = self.charge(size) else {
-            self.counts.refused.fetch_add(1, Relaxed);
-            self.take_out(&key, &self.counts.replaced);
-            return;
-        };
+    fn put(&self, key: K, value: V, size: usize) -> bool {
+        let Some(bytes) = self.charge(size) else { return self.refuse(&key) };
         let hash = self.hasher.hash_one(&key);
         let mut newcomer = Entry::new(key, value, hash, bytes);
         while let Err(back) = self.try_put(newcomer) {
             newcomer = back;
             if self.evict_in_turn().is_none() {
                 // All room is taken by what is being put at this moment.
-                self.counts.refused.fetch_add(1, Relaxed);
-                return;
+                return self.refuse(&newcomer.key);
             }
         }
+        true
     }
 
     fn largest(&self) -> usize {

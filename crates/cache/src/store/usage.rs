@@ -14,7 +14,7 @@ pub struct Usage {
     pub replaced: u64,
     /// Entries that were removed by key, by a condition, or all at once.
     pub removed: u64,
-    /// Entries that were too large to be kept at all.
+    /// Entries for which there was no room: too large to be kept at all, mostly.
     pub refused: u64,
 }
 

@@ -64,7 +64,7 @@ fn settings_hold_in_any_order() {
     let store = S3Fifo::new(Capacity::of_entries(1000));
     let layer = layer().capacity(Capacity::of_entries(2)).store(store);
     let handle = layer.handle();
-    (0..9).for_each(|key| handle.set(key, String::new(), MINUTE));
+    (0..9).for_each(|key| assert!(handle.set(key, String::new(), MINUTE)));
     assert_eq!(handle.statistics().usage.entries, 2);
 }
 

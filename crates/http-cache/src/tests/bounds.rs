@@ -351,9 +351,9 @@ impl Store<Identity, Stored> for Counted {
         self.store.get(key)
     }
 
-    fn put(&self, key: Identity, value: Stored, size: usize) {
+    fn put(&self, key: Identity, value: Stored, size: usize) -> bool {
         self.puts.fetch_add(1, SeqCst);
-        self.store.put(key, value, size);
+        self.store.put(key, value, size)
     }
 
     fn remove(&self, key: &Identity) -> Option<Stored> {
@@ -376,4 +376,17 @@ impl Store<Identity, Stored> for Counted {
     fn usage(&self) -> Usage {
         self.store.usage()
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_refuses_is_not_counted_as_stored() {
+    // It does not say beforehand how little there is room for.
+    let store = Counted::new(Capacity::of_bytes(500));
+    let layer = HttpCacheLayer::new(Rules::shared()).store(store);
+    let service = layer.layer(Origin::new(|_, _| Ok(fresh().body(text("page"))?)));
+    for _ in 0..2 {
+        assert_eq!(fetch(&service, URI).await.text(), "page");
+    }
+    let statistics = layer.handle().statistics();
+    assert_eq!((statistics.stored, statistics.dropped, statistics.usage.refused), (0, 2, 2));
 }

@@ -11,14 +11,15 @@ use crate::store::{Capacity, Store, Usage, usage::Counts};
 
 /// A store that lets go by how often an entry was wanted, also before it came (W-TinyLFU): moka.
 ///
-/// It decides and counts a little after the fact, so it may keep more than its capacity for a moment. Its capacity cannot be
+/// It decides and counts a little after the fact, so it may keep more than its capacity for a moment, and let go of what it said it
+/// keeps. Its capacity cannot be
 /// changed while it runs: [`resize`](Store::resize) does nothing. A single entry may take up to 4 GiB.
 ///
 /// ```
 /// use tower_ballast_cache::store::{Capacity, Moka, Store};
 ///
 /// let store = Moka::new(Capacity::mebibytes(64));
-/// store.put("answer", 42, 100);
+/// assert!(store.put("answer", 42, 100));
 /// assert_eq!(store.get(&"answer"), Some(42));
 /// ```
 pub struct Moka<K, V> {
@@ -63,14 +64,16 @@ where
         self.cache.get(key).map(|(value, _)| value)
     }
 
-    fn put(&self, key: K, value: V, size: usize) {
-        if self.cache.policy().max_capacity() == Some(0) {
-            self.counts.refused.fetch_add(1, Relaxed);
-            return;
-        }
+    fn put(&self, key: K, value: V, size: usize) -> bool {
         let bytes = charge::<K, V>(size);
+        if self.weights.of(bytes) > self.weights.limit {
+            self.counts.refused.fetch_add(1, Relaxed);
+            self.cache.invalidate(&key);
+            return false;
+        }
         self.counts.came(bytes);
         self.cache.insert(key, (value, bytes));
+        true
     }
 
     fn largest(&self) -> usize {

@@ -29,7 +29,7 @@ const OFTEN_USED: f64 = 0.97;
 ///
 /// let store = Quick::new(Capacity::of_entries(2));
 /// for number in 0..3 {
-///     store.put(number, "value", 0);
+///     assert!(store.put(number, "value", 0));
 /// }
 /// assert_eq!(store.usage().entries, 2);
 /// ```
@@ -86,14 +86,14 @@ impl<K: Eq + Hash, V: Clone> Quick<K, V> {
         Self { cache, counts, weights: Mutex::new(weights) }
     }
 
-    fn keep(&self, key: K, value: V, bytes: u64) {
+    fn keep(&self, key: K, value: V, bytes: u64) -> bool {
         let (weight, counts) = (self.weights().of(bytes), &self.counts);
         if weight > largest(self.cache.shard_capacity()) {
             counts.refused.fetch_add(1, Relaxed);
             if let Some((_, old)) = self.cache.remove(&key) {
                 counts.went(old.bytes, &counts.replaced);
             }
-            return;
+            return false;
         }
         counts.came(bytes);
         // What goes is dropped without the lock, with this.
@@ -107,6 +107,7 @@ impl<K: Eq + Hash, V: Clone> Quick<K, V> {
             }
             Err((key, kept)) => self.cache.insert_with_lifecycle(key, kept, &mut gone),
         }
+        true
     }
 
     fn weights(&self) -> Weights {
@@ -123,8 +124,8 @@ where
         self.cache.get(key).map(|kept| kept.value)
     }
 
-    fn put(&self, key: K, value: V, size: usize) {
-        self.keep(key, value, charge::<K, V>(size));
+    fn put(&self, key: K, value: V, size: usize) -> bool {
+        self.keep(key, value, charge::<K, V>(size))
     }
 
     fn largest(&self) -> usize {

@@ -31,7 +31,7 @@ fn stores(capacity: Capacity) -> impl Iterator<Item = Box<dyn Store<u64, u64>>> 
 #[test]
 fn one_that_was_put_is_there_until_it_is_removed() {
     for store in stores(Capacity::mebibytes(1)) {
-        store.put(7, 1, 10);
+        assert!(store.put(7, 1, 10));
         assert_eq!(store.get(&7), Some(1));
         assert_eq!(store.remove(&7), Some(1));
         let usage = store.usage();
@@ -43,9 +43,9 @@ fn one_that_was_put_is_there_until_it_is_removed() {
 #[test]
 fn one_takes_the_place_of_the_other_with_its_key() {
     for store in stores(Capacity::mebibytes(1)) {
-        store.put(7, 1, 10);
+        assert!(store.put(7, 1, 10));
         let before = store.usage().bytes;
-        store.put(7, 2, 20);
+        assert!(store.put(7, 2, 20));
         let usage = store.usage();
         assert_eq!(store.get(&7), Some(2));
         assert_eq!((usage.entries, usage.replaced, usage.evicted), (1, 1, 0));
@@ -56,7 +56,7 @@ fn one_takes_the_place_of_the_other_with_its_key() {
 #[test]
 fn an_entry_counts_for_more_than_its_place() {
     for store in stores(Capacity::mebibytes(1)) {
-        store.put(7, 1, 1000);
+        assert!(store.put(7, 1, 1000));
         assert!((1050..1200).contains(&store.usage().bytes), "{store:?}");
     }
 }
@@ -65,8 +65,8 @@ fn an_entry_counts_for_more_than_its_place() {
 fn one_that_is_too_large_is_refused_and_the_earlier_one_is_gone() {
     for make in &STORES[..STRICT] {
         let store = make(Capacity::of_bytes(1000));
-        store.put(7, 1, 10);
-        store.put(7, 2, 2000);
+        assert!(store.put(7, 1, 10));
+        assert!(!store.put(7, 2, 2000));
         let usage = store.usage();
         assert_eq!(store.get(&7), None);
         assert_eq!((usage.entries, usage.bytes, usage.refused, usage.replaced), (0, 0, 1, 1));
@@ -79,10 +79,10 @@ fn the_largest_that_a_store_may_keep_is_kept_and_a_byte_more_is_refused() {
         for make in &STORES[..STRICT] {
             let store = make(capacity);
             let largest = store.largest();
-            store.put(7, 1, largest);
+            assert!(store.put(7, 1, largest));
             assert_eq!(store.get(&7), Some(1), "{store:?}, {largest}");
             if let Some(more) = largest.checked_add(1) {
-                store.put(7, 1, more);
+                assert!(!store.put(7, 1, more));
                 assert_eq!(store.get(&7), None, "{store:?}, {largest}");
             }
         }
@@ -98,7 +98,7 @@ fn nothing_is_kept_where_there_is_room_for_nothing() {
         [Capacity::of_bytes(0), Capacity::of_entries(0), Capacity::mebibytes(1).and_entries(0)]
     {
         for store in stores(capacity) {
-            store.put(7, 1, 0);
+            assert!(!store.put(7, 1, 0));
             assert_eq!((store.usage().entries, store.get(&7)), (0, None), "{capacity:?}");
         }
     }
@@ -107,7 +107,7 @@ fn nothing_is_kept_where_there_is_room_for_nothing() {
 #[test]
 fn a_condition_takes_away_those_it_is_for_and_no_others() {
     for store in stores(Capacity::of_entries(10_000)) {
-        (0..1000).for_each(|key| store.put(key, key * 3, 0));
+        (0..1000).for_each(|key| assert!(store.put(key, key * 3, 0)));
         store.retain(&|key, value| *value == key * 3 && key % 4 != 0);
         assert!((0..1000).all(|key| store.get(&key).is_some() == (key % 4 != 0)));
         let usage = store.usage();
@@ -122,11 +122,11 @@ fn a_condition_takes_away_those_it_is_for_and_no_others() {
 fn a_smaller_capacity_holds_at_once_and_a_larger_one_from_then_on() {
     for make in &STORES[..STRICT] {
         let store = make(Capacity::of_entries(10_000));
-        (0..10_000).for_each(|number| store.put(number, number, 0));
+        (0..10_000).for_each(|number| assert!(store.put(number, number, 0)));
         store.resize(Capacity::of_entries(1000));
         assert!(store.usage().entries <= 1000);
         store.resize(Capacity::of_bytes(100_000));
-        (0..10_000).for_each(|number| store.put(number, number, 930));
+        (0..10_000).for_each(|number| assert!(store.put(number, number, 930)));
         assert!((50..=100).contains(&store.usage().entries), "{:?}", store.usage());
         assert!(store.usage().bytes <= 100_000);
         store.resize(Capacity::of_bytes(0));
@@ -137,13 +137,13 @@ fn a_smaller_capacity_holds_at_once_and_a_larger_one_from_then_on() {
 #[test]
 fn absurd_sizes_and_capacities_do_no_harm() {
     for store in stores(Capacity::of_bytes(u64::MAX).and_entries(u64::MAX)) {
-        store.put(1, 1, usize::MAX);
-        store.put(2, 1, 0);
+        let _ = store.put(1, 1, usize::MAX);
+        assert!(store.put(2, 1, 0));
         assert_eq!(store.get(&2), Some(1));
         store.resize(Capacity::of_bytes(1));
     }
     for store in stores(Capacity::of_entries(u64::MAX)) {
-        (0..100).for_each(|key| store.put(key, key, usize::MAX));
+        (0..100).for_each(|key| assert!(store.put(key, key, usize::MAX)));
         assert_eq!(store.get(&1), Some(1));
     }
 }
@@ -166,7 +166,11 @@ fn the_bound_holds_at_every_moment_whoever_puts() {
                             1..=4 => assert!(store.get(&key).is_none_or(|value| value == key)),
                             _ => {
                                 puts.fetch_add(1, SeqCst);
-                                store.put(key, key, usize::try_from(random.below(4000)).unwrap());
+                                let _ = store.put(
+                                    key,
+                                    key,
+                                    usize::try_from(random.below(4000)).unwrap(),
+                                );
                             }
                         }
                         worst.fetch_max(store.usage().bytes, SeqCst);
@@ -212,7 +216,7 @@ proptest! {
                         model.retain(|key, _| key % 2 == 0);
                     }
                     _ => {
-                        store.put(key, step, usize::try_from(random.below(500)).unwrap());
+                        let _ = store.put(key, step, usize::try_from(random.below(500)).unwrap());
                         model.insert(key, step);
                     }
                 }

@@ -22,7 +22,7 @@ fn it_never_keeps_more_than_its_bound_not_even_for_a_moment() {
                 let random = Random::seeded(thread);
                 for _ in 0..20_000 {
                     let size = usize::try_from(random.below(20_000)).unwrap();
-                    store.put(random.below(1000), 0, size);
+                    let _ = store.put(random.below(1000), 0, size);
                     let usage = store.usage();
                     assert!(usage.bytes <= MOST && usage.entries <= 500, "{usage:?}");
                 }
@@ -35,14 +35,14 @@ fn it_never_keeps_more_than_its_bound_not_even_for_a_moment() {
 fn an_entry_may_take_its_share_of_the_whole_and_no_more() {
     const MEBIBYTE: usize = 1024 * 1024;
     let store = S3Fifo::new(Capacity::mebibytes(64));
-    (0..60_000).for_each(|key| store.put(key, (), 1000));
-    store.put(u64::MAX, (), 15 * MEBIBYTE);
-    store.put(u64::MAX - 1, (), 17 * MEBIBYTE);
+    (0..60_000).for_each(|key| assert!(store.put(key, (), 1000)));
+    assert!(store.put(u64::MAX, (), 15 * MEBIBYTE));
+    assert!(!store.put(u64::MAX - 1, (), 17 * MEBIBYTE));
     assert_eq!((store.get(&u64::MAX), store.get(&(u64::MAX - 1))), (Some(()), None));
     assert_eq!(store.usage().refused, 1);
 
     let store = store.largest_share(Ratio::ONE);
-    store.put(u64::MAX, (), 63 * MEBIBYTE);
+    assert!(store.put(u64::MAX, (), 63 * MEBIBYTE));
     assert_eq!(store.get(&u64::MAX), Some(()));
 }
 
@@ -50,9 +50,9 @@ fn an_entry_may_take_its_share_of_the_whole_and_no_more() {
 fn one_look_at_everything_does_not_drive_out_what_is_used() {
     let store = S3Fifo::new(Capacity::of_entries(1000));
     for _ in 0..3 {
-        (0..900).for_each(|key| store.get(&key).unwrap_or_else(|| store.put(key, (), 0)));
+        (0..900).for_each(|key| store.get(&key).unwrap_or_else(|| assert!(store.put(key, (), 0))));
     }
-    (1000..50_000).for_each(|key| store.put(key, (), 0));
+    (1000..50_000).for_each(|key| assert!(store.put(key, (), 0)));
     let left = (0..900).filter(|key| store.get(key).is_some()).count();
     assert!(left >= 850, "{left}");
 }
@@ -60,18 +60,18 @@ fn one_look_at_everything_does_not_drive_out_what_is_used() {
 #[test]
 fn all_the_room_is_used() {
     let store = S3Fifo::new(Capacity::mebibytes(8));
-    (0..20_000_u64).for_each(|key| store.put(key, (), 1000));
+    (0..20_000_u64).for_each(|key| assert!(store.put(key, (), 1000)));
     assert!(store.usage().bytes > 8 * 1024 * 1024 - 2000);
 }
 
 #[test]
 fn who_is_asked_for_a_condition_may_use_the_store() {
     let store = S3Fifo::new(Capacity::of_entries(100));
-    (0..100).for_each(|key| store.put(key, 1, 0));
+    (0..100).for_each(|key| assert!(store.put(key, 1, 0)));
     store.retain(&|key, value| {
         // What comes meanwhile was not asked about.
         if *value == 1 {
-            store.put(*key, 2, 0);
+            assert!(store.put(*key, 2, 0));
         }
         *value == 2
     });
@@ -94,10 +94,10 @@ fn what_goes_is_dropped_without_the_lock() {
 
     let store = Arc::new(S3Fifo::new(Capacity::of_entries(10)));
     let value = || Looks(Arc::downgrade(&store));
-    (0..100).for_each(|key| store.put(key, value(), 0));
-    (0..100).for_each(|key| store.put(key % 5, value(), 0));
+    (0..100).for_each(|key| assert!(store.put(key, value(), 0)));
+    (0..100).for_each(|key| assert!(store.put(key % 5, value(), 0)));
     (0..100).for_each(|key| drop(store.remove(&key)));
-    (0..10).for_each(|key| store.put(key, value(), 0));
+    (0..10).for_each(|key| assert!(store.put(key, value(), 0)));
     store.retain(&|key, _| key % 2 == 0);
     store.resize(Capacity::of_entries(1));
     store.clear();
@@ -140,12 +140,12 @@ fn a_panic_of_a_key_harms_no_other() {
     }
 
     let store = S3Fifo::with_hasher(Capacity::of_entries(10), Alike);
-    store.put(Key(1, false), 1, 0);
+    assert!(store.put(Key(1, false), 1, 0));
     for _ in 0..3 {
         let broken = || store.put(Key(2, true), 2, 0);
         assert!(catch_unwind(AssertUnwindSafe(broken)).is_err());
     }
-    store.put(Key(3, false), 3, 0);
+    assert!(store.put(Key(3, false), 3, 0));
     assert_eq!((store.get(&Key(1, false)), store.get(&Key(3, false))), (Some(1), Some(3)));
     assert_eq!(store.usage().entries, 2);
 }

@@ -88,7 +88,7 @@ fn hit_rate(store: &dyn Store<u64, u64>, trace: &[u64]) -> f64 {
         if store.get(key).is_some() {
             hits += 1;
         } else {
-            store.put(*key, *key, 0);
+            let _ = store.put(*key, *key, 0);
         }
         // It puts off what it has to decide.
         if at % 64 == 0 {
