@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod axum;
+mod cached;
 mod hyper;
 mod reqwest;
 mod station;
