@@ -9,9 +9,11 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_ballast::{
-    RespondLayer,
+    HttpClassify, RespondLayer,
+    core::Key,
     http::{ClientField, HttpFacts, RateLimitFieldsLayer},
     prelude::*,
+    rate_limit::{KeyLimit, adjust::Limits},
 };
 
 use crate::wire::{self, client, serve};
@@ -22,7 +24,7 @@ fn limited(quota: Quota) -> (Router, tower_ballast::rate_limit::PriorityRateLimi
     let handle = limit.handle();
     let app = Router::new().route("/", get(async || "found")).layer(
         ServiceBuilder::new()
-            .layer(RateLimitFieldsLayer::new(handle.clone()).every_answer())
+            .layer(RateLimitFieldsLayer::new(limit.standings()).every_answer())
             .layer(RespondLayer::new())
             .layer(limit),
     );
@@ -52,6 +54,81 @@ async fn a_limit_holds_across_connections_and_tells_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_limit_is_told_by_its_own_key_on_refusals_and_by_choice_on_answers() {
+    let by = |name: &'static str| {
+        move |request: &Request<Body>| request.headers().get(name).map(Key::of)
+    };
+    let each = |number, name| {
+        KeyLimit::new(100, Quota::try_new("q", number, Duration::from_secs(60)).unwrap()).name(name)
+    };
+    let limit = PriorityRateLimitLayer::new(Quota::per_second(count::<10>()))
+        .name("all")
+        .per_key(each(2, "tenant"), by("x-tenant"))
+        .per_key(each(1, "token"), by("x-token"));
+    for every_answer in [false, true] {
+        let limit = limit.clone().separate().name("all");
+        let fields = RateLimitFieldsLayer::new(limit.standings());
+        let app = ServiceBuilder::new()
+            .layer(if every_answer { fields.every_answer() } else { fields })
+            .layer(RespondLayer::new())
+            .layer(limit)
+            .service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+        let get = async |tenant: &str, token: Option<&str>| {
+            let request = Request::get("/").header("x-tenant", tenant);
+            let request =
+                token.iter().fold(request, |request, token| request.header("x-token", *token));
+            let answer = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let text = |name: &str| {
+                answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+            };
+            (answer.status().as_u16(), text("ratelimit-policy"), text("ratelimit"))
+        };
+        let policy = r#""tenant";q=2;w=60, "token";q=1;w=60, "all";q=10;w=1"#;
+        let told = |left: &str, is_told: bool| {
+            (is_told.then(|| policy.to_owned()), is_told.then(|| left.to_owned()))
+        };
+        // One of a tenant's two passes at once, and the next after half a minute; a token's after a whole one.
+        for (tenant, token, status, left) in [
+            ("ann", "a", 200, r#""tenant";r=0;t=30, "token";r=0;t=60, "all";r=9;t=1"#),
+            ("bob", "a", 429, r#""tenant";r=1;t=0, "token";r=0;t=60, "all";r=9;t=1"#),
+            ("ann", "b", 429, r#""tenant";r=0;t=30, "token";r=1;t=0, "all";r=9;t=1"#),
+            ("bob", "b", 200, r#""tenant";r=0;t=30, "token";r=0;t=60, "all";r=8;t=1"#),
+        ] {
+            let (is, policy, fields) = get(tenant, Some(token)).await;
+            assert_eq!(is, status, "{tenant} {token}");
+            assert_eq!((policy, fields), told(left, every_answer || status == 429));
+            assert!(!left.contains(tenant), "whose limit it is, is not told");
+        }
+        // Without a token there is no limit of one.
+        let (status, policy, fields) = get("ann", None).await;
+        assert_eq!(
+            (status, policy.unwrap()),
+            (429, r#""tenant";q=2;w=60, "all";q=10;w=1"#.to_owned())
+        );
+        assert_eq!(fields.unwrap(), r#""tenant";r=0;t=30, "all";r=8;t=1"#);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_follows_what_the_status_says_of_the_service() {
+    for (status, expected) in [(200, 100), (404, 100), (503, 70), (500, 70)] {
+        let limit = PriorityRateLimitLayer::new(Quota::per_second(count::<100>()))
+            .adjust(Limits::new().errors(Ratio::percent::<10>()))
+            .classify_with(HttpClassify::new());
+        let handle = limit.handle();
+        let service = ServiceBuilder::new().layer(limit).service_fn(move |_: Request<Body>| {
+            let answer = Response::builder().status(status).body(Body::empty()).unwrap();
+            std::future::ready(Ok::<_, Infallible>(answer))
+        });
+        for _ in 0..60 {
+            service.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+            tokio::time::advance(Duration::from_millis(20)).await;
+        }
+        assert_eq!(handle.present_quota().count(), expected, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_finds_its_queue_full_or_waits_in_vain_is_told_what_is_left_too() {
     // One after an hour cannot come in time, and one after a second can.
     for (quota, reason) in [
@@ -63,7 +140,7 @@ async fn who_finds_its_queue_full_or_waits_in_vain_is_told_what_is_left_too() {
             .longest_wait(Duration::from_secs(2))
             .name("search");
         let app = ServiceBuilder::new()
-            .layer(RateLimitFieldsLayer::new(limit.handle()))
+            .layer(RateLimitFieldsLayer::new(limit.standings()))
             .layer(RespondLayer::new())
             .layer(limit)
             .service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));

@@ -7,7 +7,7 @@ use tower_ballast::{
     HttpClassify, HttpReplay, Idempotent, RespondLayer, bulkhead::Permit, http_client, http_server,
     prelude::*,
 };
-use tower_ballast_core::{Key, Standing};
+use tower_ballast_core::{Key, Standing, StandingsByKey};
 use tower_ballast_http::{HeldBody, HttpFacts, RateLimitFieldsLayer, UntilBodyEnds};
 use tower_ballast_test::{
     laws,
@@ -93,7 +93,7 @@ laws! {
 }
 
 /// A limit of which half is left, whoever asks.
-fn half(_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
+fn half(tell: &mut dyn FnMut(&Standing<'_>)) {
     tell(&Standing::new("half", 100, HOUR).remaining(50).reset(HOUR));
 }
 
@@ -154,9 +154,9 @@ fn a_panic_of_whom_the_fields_ask_for_the_limits_breaks_nothing() {
     let within = fuse.clone();
     let subject = Subject::new(move || {
         let fuse = within.clone();
-        RateLimitFieldsLayer::new(move |key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+        RateLimitFieldsLayer::new(move |tell: &mut dyn FnMut(&Standing<'_>)| {
             fuse.touch();
-            half(key, tell);
+            half(tell);
         })
         .every_answer()
     });
@@ -174,7 +174,8 @@ fn a_panic_of_whom_facts_ask_for_the_client_breaks_nothing() {
             fuse.touch();
             Some(Key::of("anybody"))
         };
-        RateLimitFieldsLayer::new(half).facts(HttpFacts::new().client(client))
+        let by_key = |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| half(tell);
+        RateLimitFieldsLayer::new(StandingsByKey::new(HttpFacts::new().client(client), by_key))
     });
     let subject = subject.exchange(request, response::<Body>, read::<Body>);
     laws::panicking_closures_break_nothing(&subject, &fuse);

@@ -89,7 +89,7 @@ pub use self::{
     replay::{ByClone, Replay},
     reporter::Reporter,
     spread::{Lease, Spread},
-    standing::{Standing, Standings},
+    standing::{Standing, Standings, StandingsByKey},
     value::{Invalid, Multiplier, Ratio, count},
     verdict::{ByResult, Classify, FailureKind, RetryAfter, Retryable, Verdict, judge},
 };

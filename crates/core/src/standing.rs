@@ -1,8 +1,8 @@
 //! What is left of a limit.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use crate::Key;
+use crate::{Facts, Key};
 
 /// What is left of one limit for one client.
 ///
@@ -53,64 +53,134 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// Someone who knows what is left of limits: the handle of a limiter, or a pair of such.
+/// Someone who knows what is left of the limits that hold for a request.
 ///
-/// Closures `Fn(Option<Key>, &mut dyn FnMut(&Standing))` know it too. Asking takes nothing and
-/// must be quick, for it is done on the request's own path.
+/// They are told when its answer goes out, and whose they are is only known of the request: so what that takes is
+/// kept of it before it is sent. Of two, give a pair. Asking takes nothing of a limit, and must be quick, for it is done
+/// on the request's own path.
+///
+/// A closure `Fn(&mut dyn FnMut(&Standing))` knows limits that hold for everybody, and
+/// [`StandingsByKey`] those of a client.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_ballast_core::{Key, Standing, Standings};
+/// use tower_ballast_core::{Standing, Standings};
 ///
-/// struct OnePerSecond;
-/// impl Standings for OnePerSecond {
-///     fn each(&self, _: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
-///         tell(&Standing::new("second", 1, Duration::from_secs(1)));
+/// /// So many letters an hour, whatever they say.
+/// struct Letters;
+/// impl Standings<String> for Letters {
+///     type Kept = usize;
+///
+///     fn keep(&self, letter: &String) -> usize {
+///         letter.len()
+///     }
+///
+///     fn each(&self, length: &usize, tell: &mut dyn FnMut(&Standing<'_>)) {
+///         let hour = Standing::new("letters", 1000, Duration::from_secs(3600));
+///         tell(&hour.remaining(1000 - *length as u64));
 ///     }
 /// }
 ///
-/// let limits = (OnePerSecond, OnePerSecond);
-/// let mut told = 0;
-/// limits.each(None, &mut |standing| told += standing.quota);
-/// assert_eq!(told, 2);
+/// let everybody = |tell: &mut dyn FnMut(&Standing<'_>)| {
+///     tell(&Standing::new("second", 10, Duration::from_secs(1)));
+/// };
+/// let limits = (Letters, everybody);
+/// let kept = limits.keep(&"Dear all".to_owned());
+/// let mut left = Vec::new();
+/// limits.each(&kept, &mut |standing| left.push(standing.remaining));
+/// assert_eq!(left, [992, 10]);
 /// ```
-pub trait Standings {
-    /// Tells `tell` about each limit that holds for `key`; without a key, about those that hold
-    /// for everybody.
-    fn each(&self, key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>));
+pub trait Standings<R> {
+    /// What is kept of a request until its answer goes out.
+    type Kept;
+
+    /// Looks at the request before it is sent.
+    fn keep(&self, request: &R) -> Self::Kept;
+
+    /// Tells `tell` about each limit that holds for the request.
+    fn each(&self, kept: &Self::Kept, tell: &mut dyn FnMut(&Standing<'_>));
 }
 
-impl<F> Standings for F
+/// Limits that hold for everybody.
+impl<F, R> Standings<R> for F
 where
-    F: Fn(Option<Key>, &mut dyn FnMut(&Standing<'_>)),
+    F: Fn(&mut dyn FnMut(&Standing<'_>)),
 {
-    fn each(&self, key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
-        self(key, tell);
+    type Kept = ();
+
+    fn keep(&self, _: &R) {}
+
+    fn each(&self, (): &(), tell: &mut dyn FnMut(&Standing<'_>)) {
+        self(tell);
     }
 }
 
 /// The limits of both, in their order.
-impl<A: Standings, B: Standings> Standings for (A, B) {
-    fn each(&self, key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
-        self.0.each(key, tell);
-        self.1.each(key, tell);
+impl<A: Standings<R>, B: Standings<R>, R> Standings<R> for (A, B) {
+    type Kept = (A::Kept, B::Kept);
+
+    fn keep(&self, request: &R) -> Self::Kept {
+        (self.0.keep(request), self.1.keep(request))
+    }
+
+    fn each(&self, kept: &Self::Kept, tell: &mut dyn FnMut(&Standing<'_>)) {
+        self.0.each(&kept.0, tell);
+        self.1.each(&kept.1, tell);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Limits of your own that go by the [key](Facts::key) of a request.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ballast_core::{Key, Standing, Standings, StandingsByKey, facts};
+///
+/// let limits = StandingsByKey::new(
+///     facts().key_from(|tenant: &u32| Some(Key::of(tenant))),
+///     |tenant: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+///         let used = if tenant == Some(Key::of(&7_u32)) { 60 } else { 0 };
+///         tell(&Standing::new("day", 100, Duration::from_secs(86_400)).remaining(100 - used));
+///     },
+/// );
+/// let mut left = 0;
+/// limits.each(&limits.keep(&7), &mut |standing| left = standing.remaining);
+/// assert_eq!(left, 40);
+/// ```
+#[derive(Clone)]
+pub struct StandingsByKey<F, T> {
+    facts: F,
+    each: T,
+}
 
-    #[test]
-    fn a_closure_is_told_the_key_and_tells_through_a_trait_object() {
-        let limit = |key: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
-            let remaining = if key == Some(Key::of("a")) { 3 } else { 9 };
-            tell(&Standing::new("each", 9, Duration::ZERO).remaining(remaining));
-        };
-        let limits: Box<dyn Standings + Send + Sync> = Box::new(limit);
-        let mut told = Vec::new();
-        limits.each(Some(Key::of("a")), &mut |standing| told.push(standing.remaining));
-        limits.each(None, &mut |standing| told.push(standing.remaining));
-        assert_eq!(told, [3, 9]);
+impl<F, T> StandingsByKey<F, T>
+where
+    T: Fn(Option<Key>, &mut dyn FnMut(&Standing<'_>)),
+{
+    /// `each` tells about the limits of the key that these facts know of a request; without a key, about those that
+    /// hold for everybody.
+    pub const fn new(facts: F, each: T) -> Self {
+        Self { facts, each }
+    }
+}
+
+impl<F, T, R> Standings<R> for StandingsByKey<F, T>
+where
+    F: Facts<R>,
+    T: Fn(Option<Key>, &mut dyn FnMut(&Standing<'_>)),
+{
+    type Kept = Option<Key>;
+
+    fn keep(&self, request: &R) -> Option<Key> {
+        self.facts.key(request)
+    }
+
+    fn each(&self, key: &Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)) {
+        (self.each)(*key, tell);
+    }
+}
+
+impl<F: fmt::Debug, T> fmt::Debug for StandingsByKey<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StandingsByKey").field("facts", &self.facts).finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@ use http_body::Body;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_ballast_core::{
-    Attempt, Facts, Key, Mark, Reason, Rejected, Replay, RetryAfter, Standing,
+    Attempt, Facts, Mark, Reason, Rejected, Replay, RetryAfter, Standing, Standings,
 };
 use tower_ballast_http::{
     Cidr, ClientIp, ClientToken, HttpFacts, HttpReplay, PeerAddr, RateLimitFieldsLayer,
@@ -70,20 +70,15 @@ fn an_answer_is_made_in_three_allocations_and_five_with_a_moment() {
 
 #[test]
 fn what_is_left_of_a_limit_is_told_in_four_allocations_and_seven_with_the_older_fields() {
-    let limits = |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+    let limits = |tell: &mut dyn FnMut(&Standing<'_>)| {
         tell(&Standing::new("per-minute", 1000, Duration::from_secs(60)).remaining(0));
     };
     let layer = RateLimitFieldsLayer::new(limits);
-    let telling = |layer: RateLimitFieldsLayer, outcome: Option<Rejected>| {
-        let mut service = layer.layer(RespondLayer::new().layer(Fixed(outcome)));
-        let request = Request::new(());
-        count(|| call(&mut service, request))
-    };
-    assert_eq!(telling(layer.clone(), None), 0);
+    assert_eq!(telling(&layer, None), 0);
     let refusal = Rejected::new(Reason::RateLimited);
     let answer = refuse(refusal.clone(), "GET") + 1;
-    assert_eq!(telling(layer.clone(), Some(refusal.clone())) - answer, 4);
-    assert_eq!(telling(layer.older_fields(), Some(refusal)) - answer, 7);
+    assert_eq!(telling(&layer, Some(refusal.clone())) - answer, 4);
+    assert_eq!(telling(&layer.older_fields(), Some(refusal)) - answer, 7);
 }
 
 #[test]
@@ -145,6 +140,15 @@ impl Service<Request<()>> for Fixed {
     fn call(&mut self, _: Request<()>) -> Self::Future {
         ready(self.0.take().map_or_else(|| Ok(Response::new(Empty::new())), Err))
     }
+}
+
+fn telling<L: Standings<Request<()>>>(
+    layer: &RateLimitFieldsLayer<L>,
+    outcome: Option<Rejected>,
+) -> u64 {
+    let mut service = layer.layer(RespondLayer::new().layer(Fixed(outcome)));
+    let request = Request::new(());
+    count(|| call(&mut service, request))
 }
 
 fn call<S, B>(service: &mut S, request: Request<()>) -> Response<B>

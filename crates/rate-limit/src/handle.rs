@@ -1,7 +1,7 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use tower_ballast_core::{
-    Enforcement, Key, Priority, Reason, Rejected, RetryAfter, Standings, clock,
+    Enforcement, Key, Priority, Reason, Rejected, RetryAfter, clock,
     ranks::{Floors, Ranks},
 };
 
@@ -35,6 +35,10 @@ pub struct PriorityRateLimitHandle(Arc<Shared>);
 impl PriorityRateLimitHandle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 
     /// How much may pass, as it was set.
@@ -258,23 +262,5 @@ impl PriorityRateLimitHandle {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.0.statistics()
-    }
-}
-
-/// What is left of the limit, and of the first one by key if it goes by the key that is asked for;
-/// for `RateLimitFieldsLayer` of `tower-ballast-http`.
-impl Standings for PriorityRateLimitHandle {
-    fn each(&self, key: Option<Key>, tell: &mut dyn FnMut(&tower_ballast_core::Standing<'_>)) {
-        let (now, quota, name) = (clock::now(), self.quota(), self.0.reporter.name());
-        if let (Some(key), Some(limit)) = (key, self.0.levels.get(0)) {
-            tell(&limit.standing(key, now));
-        }
-        let gate = &self.0.door.gate;
-        let left = gate.standing(now);
-        let standing =
-            tower_ballast_core::Standing::new(&name, quota.count().into(), quota.period())
-                .remaining(left.remaining.into())
-                .reset(gate.more_at(now, left).since(now));
-        tell(&standing);
     }
 }

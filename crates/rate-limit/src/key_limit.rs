@@ -47,7 +47,7 @@ use crate::{Quota, exceptions::Exceptions};
 /// # Tiers
 ///
 /// A request without a key is not held to a limit, so what is known of the request can choose between limits: one for each
-/// tier, up to four, each with a capacity of its own. `RateLimit` fields tell of the first of them only.
+/// tier, up to four, each with a capacity of its own.
 ///
 /// ```
 /// use tower_ballast_core::{Key, count};

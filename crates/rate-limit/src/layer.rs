@@ -17,6 +17,7 @@ use crate::{
     service::PriorityRateLimit,
     settle::Settlement,
     shared::Shared,
+    standings::RateLimitStandings,
 };
 
 /// Limits how many requests pass in a time, and lets those that matter most pass first.
@@ -236,6 +237,30 @@ impl<F, C, M, L, A> PriorityRateLimitLayer<F, C, M, L, A> {
     #[must_use]
     pub fn handle(&self) -> PriorityRateLimitHandle {
         PriorityRateLimitHandle::new(Arc::clone(&self.shared))
+    }
+
+    /// Tells what is left of each of its limits for a request, by the keys that its own closures give: for
+    /// `RateLimitFieldsLayer` of `tower-ballast-http`.
+    ///
+    /// ```
+    /// use tower_ballast_core::{Key, Standings, count};
+    /// use tower_ballast_rate_limit::{KeyLimit, PriorityRateLimitLayer, Quota};
+    ///
+    /// let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>())).per_key(
+    ///     KeyLimit::new(10_000, Quota::per_second(count::<10>())).name("tenant"),
+    ///     |tenant: &u32| Some(Key::of(tenant)),
+    /// );
+    /// let standings = layer.standings();
+    /// let mut told = Vec::new();
+    /// standings.each(&standings.keep(&7), &mut |left| told.push((left.policy.to_owned(), left.remaining)));
+    /// assert_eq!(told, [("tenant".to_owned(), 10), ("rate_limit".to_owned(), 1000)]);
+    /// ```
+    #[must_use]
+    pub fn standings(&self) -> RateLimitStandings<L>
+    where
+        L: Clone,
+    {
+        RateLimitStandings::new(Arc::clone(&self.shared), self.keys.clone())
     }
 }
 

@@ -179,6 +179,7 @@ mod settle;
 mod shared;
 mod slots;
 mod standing;
+mod standings;
 mod statistics;
 mod sync;
 #[cfg(test)]
@@ -200,6 +201,7 @@ pub use self::{
     reservation::Reservation,
     service::PriorityRateLimit,
     settle::{Settle, Settlement},
+    standings::RateLimitStandings,
     statistics::{ClassStatistics, Statistics},
     waiting::WaitingFuture,
 };

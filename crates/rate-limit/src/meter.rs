@@ -107,6 +107,8 @@ impl Meter {
 mod tests {
     use std::{sync::Barrier, thread};
 
+    use tower_ballast_core::Ratio;
+
     use super::*;
 
     #[test]
@@ -126,6 +128,33 @@ mod tests {
             assert_eq!(first, 1);
             assert!(!meter.is_due(now + PERIOD.saturating_sub(SHORTEST)));
             now = now + PERIOD;
+        }
+    }
+
+    #[test]
+    fn what_comes_in_while_periods_end_is_counted_once() {
+        for _ in 0..300 {
+            let (meter, barrier) = (Meter::new(), Barrier::new(4));
+            let now = Nanos::from_nanos(1_000_000_000);
+            // The first one forgets what is older than it.
+            let _ = meter.end(now + PERIOD * KEPT);
+            let count = |answers: u64| {
+                let (meter, barrier) = (&meter, &barrier);
+                move || {
+                    barrier.wait();
+                    (0..answers).for_each(|n| meter.count(n == 0, Duration::from_millis(19)));
+                }
+            };
+            thread::scope(|scope| {
+                [6, 6, 7].map(|answers| scope.spawn(count(answers)));
+                barrier.wait();
+                for _ in 0..20 {
+                    let _ = meter.end(now + PERIOD * KEPT);
+                }
+            });
+            let seen = meter.end(now + PERIOD * KEPT);
+            assert_eq!(seen.hint.errors, Ratio::of::<3, 19>());
+            assert_eq!(seen.latency, Duration::from_millis(19));
         }
     }
 

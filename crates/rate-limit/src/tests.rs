@@ -409,7 +409,7 @@ async fn what_a_full_common_limit_refuses_is_given_back_to_the_key() {
         assert_eq!(done, 9 - queue as usize, "one passed and the rest was refused, or waits");
         drop(calls);
         let mut left = 0;
-        layer.handle().each(Some(Key::of("all")), &mut |standing| {
+        each(&layer.standings(), &0, &mut |standing| {
             if standing.policy == "key" {
                 left = standing.remaining;
             }
@@ -663,7 +663,7 @@ async fn what_is_given_back_while_a_key_is_closed_wipes_out_no_debt() {
     answers.pop().unwrap().await.unwrap();
     layer.handle().set_key_quota(0, quota);
     let mut left = None;
-    layer.handle().each(Some(Key::of("a")), &mut |standing| {
+    each(&layer.standings(), &0, &mut |standing| {
         left = left.or((standing.policy == "key").then_some(standing.remaining));
     });
     assert_eq!(left, Some(1));
@@ -861,7 +861,7 @@ async fn what_is_left_is_told_with_the_moment_that_a_refusal_is_told() {
         let left = || {
             let mut left = (0, Duration::ZERO);
             let tell = &mut |told: &Standing<'_>| left = (told.remaining, told.reset);
-            layer.handle().each(None, tell);
+            each(&layer.handle(), &0, tell);
             left
         };
         assert_eq!(left().1, Duration::ZERO, "{algorithm:?}: all is there");
@@ -884,7 +884,7 @@ async fn a_key_in_debt_is_told_when_that_is_paid() {
     let service = layer.layer(service_fn(|n: u32| async move { Ok::<_, BoxError>(n) }));
     let left = || {
         let mut left = None;
-        layer.handle().each(Some(Key::of("a")), &mut |told| {
+        each(&layer.standings(), &0, &mut |told| {
             left = left.or(Some((told.remaining, told.reset)));
         });
         left.unwrap()
@@ -895,6 +895,35 @@ async fn a_key_in_debt_is_told_when_that_is_paid() {
     assert_eq!((left(), told.delay), ((0, SECOND * 591 / 10), SECOND * 591 / 10));
     tokio::time::advance(told.delay + SECOND / 40).await;
     assert_eq!(left(), (1, SECOND * 3 / 40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_limit_is_told_by_the_key_that_its_own_closure_gives() {
+    let ten = Quota::per_hour(count::<10>()).burst(count::<10>());
+    let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<1000>()))
+        .per_key(KeyLimit::new(100, ten).name("tenant"), |pair: &(u32, u32)| Some(Key::of(&pair.0)))
+        .per_key(KeyLimit::new(100, ten).name("user"), |pair: &(u32, u32)| {
+            (pair.1 > 0).then(|| Key::of(&pair.1))
+        });
+    let service = layer.layer(service_fn(|_: (u32, u32)| async { Ok::<u32, BoxError>(1) }));
+    for pair in [(1, 5), (1, 6), (1, 6), (2, 6), (1, 0)] {
+        service.clone().oneshot(pair).await.unwrap();
+    }
+    let left = |pair| {
+        let mut told = Vec::new();
+        each(&layer.standings(), &pair, &mut |left| {
+            told.push((left.policy.to_owned(), left.remaining));
+        });
+        told
+    };
+    let of = |policy: &str, left| (policy.to_owned(), left);
+    let common = || of("rate_limit", 995);
+    assert_eq!(left((1, 6)), [of("tenant", 6), of("user", 7), common()]);
+    assert_eq!(left((2, 5)), [of("tenant", 9), of("user", 9), common()]);
+    assert_eq!(left((3, 0)), [of("tenant", 10), common()], "who has no key has no such limit");
+    let mut told = 0;
+    each(&layer.handle(), &(1, 6), &mut |left| told += left.remaining);
+    assert_eq!(told, 995);
 }
 
 #[tokio::test(start_paused = true)]
@@ -985,6 +1014,10 @@ where
 
 fn poll(call: &mut Response) -> Poll<Result<u32, BoxError>> {
     call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn each<R>(limits: &impl Standings<R>, request: &R, tell: &mut dyn FnMut(&Standing<'_>)) {
+    limits.each(&limits.keep(request), tell);
 }
 
 fn reason(outcome: Result<u32, BoxError>) -> Reason {

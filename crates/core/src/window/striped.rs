@@ -89,7 +89,7 @@ mod tests {
                 }
                 drained
             });
-            let add = || (0..50_000).for_each(|_| counter.add());
+            let add = || (0..10_000).for_each(|_| (counter.add(), counter.add_many(4)).1);
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(add)).collect();
             for thread in threads {
                 thread.join().unwrap();

@@ -3,7 +3,7 @@
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tower_ballast_core::{Key, Standing, Standings};
+use tower_ballast_core::{Standing, Standings};
 
 use crate::{
     grpc,
@@ -22,22 +22,32 @@ const GREATEST: u64 = 999_999_999_999_999;
 const ITEM: usize = 40;
 
 /// Which fields are written, where, and after whose word.
-#[derive(Clone)]
-pub(super) struct Fields {
-    pub(super) limits: Arc<dyn Standings + Send + Sync>,
+pub(super) struct Fields<L> {
+    pub(super) limits: Arc<L>,
     pub(super) every_answer: bool,
     pub(super) older: bool,
 }
 
-impl Fields {
-    /// Writes on a response what is left for `key`, if it is one on which that is written.
-    pub(super) fn write<B>(&self, key: Option<Key>, response: &mut Response<B>) {
+impl<L> Fields<L> {
+    /// Writes on a response what is left for the request of which that was kept, if it is one on which that is
+    /// written.
+    pub(super) fn write<R, B>(&self, kept: &L::Kept, response: &mut Response<B>)
+    where
+        L: Standings<R>,
+    {
         if !self.every_answer && !is_refused_by_rate(response) {
             return;
         }
         let mut text = Text::default();
-        self.limits.each(key, &mut |standing| text.add(standing));
+        self.limits.each(kept, &mut |standing| text.add(standing));
         text.write(self.older, response.headers_mut());
+    }
+}
+
+impl<L> Clone for Fields<L> {
+    fn clone(&self) -> Self {
+        let Self { limits, every_answer, older } = self;
+        Self { limits: Arc::clone(limits), every_answer: *every_answer, older: *older }
     }
 }
 

@@ -1,10 +1,10 @@
 use std::{fmt, sync::Arc};
 
+#[allow(unused_imports, reason = "the page below links to it")]
 use tower_ballast_core::Standings;
 use tower_layer::Layer;
 
 use super::{fields::Fields, service::RateLimitFields};
-use crate::HttpFacts;
 
 /// Tells clients what is left of their limits, in the fields `RateLimit-Policy` and `RateLimit`.
 ///
@@ -29,31 +29,39 @@ use crate::HttpFacts;
 /// `RESOURCE_EXHAUSTED` in the head; those that your service gives itself are among them, and so is what a rate limit
 /// refuses at its full queue or after a wait in it. Lists that are there already stay before ours.
 ///
+/// Of a `PriorityRateLimitLayer`, give `layer.standings()`: each of its limits is told, those by key for the key that
+/// the limit's own closure gives the request as it comes in here. What such a closure reads must be there by then: a layer
+/// that writes it into the request goes around this one. Of two limiters, give a pair. A limit of your own is anything
+/// that implements [`Standings`], a closure for one that holds for everybody, or
+/// [`StandingsByKey`](tower_ballast_core::StandingsByKey).
+///
 /// What is left is read when the answer goes out. It passes readiness through, and changes no
 /// outcome.
 ///
 /// # Cost
 ///
-/// A call costs one reference count and what [`facts`](RateLimitFieldsLayer::facts) cost to find
-/// the key, and allocates nothing. Fields of one limit cost four allocations, and the older ones three
+/// A call costs one reference count and what the limits need to find their keys, and allocates nothing. Fields of one limit cost four allocations, and the older ones three
 /// more; longer ones, and a field table that has no room, cost more.
 ///
 /// ```
 /// use std::time::Duration;
 /// use http::{Request, Response};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
-/// use tower_ballast_core::{Key, Reason, Rejected, Standing};
+/// use tower_ballast_core::{Key, Reason, Rejected, Standing, StandingsByKey};
 /// use tower_ballast_http::{ClientIp, HttpFacts, RateLimitFieldsLayer, RespondLayer};
 ///
-/// // The handle of a limiter, or a closure.
-/// let limits = |_client: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
-///     let minute = Standing::new("per-minute", 100, Duration::from_secs(60));
-///     tell(&minute.remaining(0).reset(Duration::from_millis(4200)));
-/// };
+/// // A limit of one's own, kept for each address.
+/// let limits = StandingsByKey::new(
+///     HttpFacts::new().client(ClientIp::new()),
+///     |_client: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+///         let minute = Standing::new("per-minute", 100, Duration::from_secs(60));
+///         tell(&minute.remaining(0).reset(Duration::from_millis(4200)));
+///     },
+/// );
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let service = ServiceBuilder::new()
-///     .layer(RateLimitFieldsLayer::new(limits).facts(HttpFacts::new().client(ClientIp::new())))
+///     .layer(RateLimitFieldsLayer::new(limits))
 ///     .layer(RespondLayer::new())
 ///     .service(service_fn(async |_: Request<String>| {
 ///         Err::<Response<String>, _>(Rejected::new(Reason::RateLimited))
@@ -65,27 +73,16 @@ use crate::HttpFacts;
 /// assert_eq!(answer.headers()["ratelimit"], r#""per-minute";r=0;t=5"#);
 /// # });
 /// ```
-#[derive(Clone)]
-pub struct RateLimitFieldsLayer<F = HttpFacts> {
-    fields: Fields,
-    facts: F,
+pub struct RateLimitFieldsLayer<L> {
+    fields: Fields<L>,
 }
 
-impl RateLimitFieldsLayer {
-    /// Tells on refusals what is left of these limits. Of two limiters, give a pair.
+impl<L> RateLimitFieldsLayer<L> {
+    /// Tells on refusals what is left of these limits.
     #[must_use]
-    pub fn new<L: Standings + Send + Sync + 'static>(limits: L) -> Self {
+    pub fn new(limits: L) -> Self {
         let fields = Fields { limits: Arc::new(limits), every_answer: false, older: false };
-        Self { fields, facts: HttpFacts::new() }
-    }
-}
-
-impl<F> RateLimitFieldsLayer<F> {
-    /// What may be known of a request: its key, by which the limits are asked. Give it the same
-    /// facts as the limiter. Default: [`HttpFacts::new`], which reads a key among the extensions.
-    #[must_use]
-    pub fn facts<G>(self, facts: G) -> RateLimitFieldsLayer<G> {
-        RateLimitFieldsLayer { fields: self.fields, facts }
+        Self { fields }
     }
 
     /// Tells it on every answer, so that clients can slow down in time. Default: only on
@@ -111,15 +108,21 @@ impl<F> RateLimitFieldsLayer<F> {
     }
 }
 
-impl<S, F: Clone> Layer<S> for RateLimitFieldsLayer<F> {
-    type Service = RateLimitFields<S, F>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        RateLimitFields::new(inner, self.fields.clone(), self.facts.clone())
+impl<L> Clone for RateLimitFieldsLayer<L> {
+    fn clone(&self) -> Self {
+        Self { fields: self.fields.clone() }
     }
 }
 
-impl<F> fmt::Debug for RateLimitFieldsLayer<F> {
+impl<S, L> Layer<S> for RateLimitFieldsLayer<L> {
+    type Service = RateLimitFields<S, L>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RateLimitFields::new(inner, self.fields.clone())
+    }
+}
+
+impl<L> fmt::Debug for RateLimitFieldsLayer<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimitFieldsLayer")
             .field("every_answer", &self.fields.every_answer)

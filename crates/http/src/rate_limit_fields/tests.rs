@@ -3,7 +3,7 @@ use std::{convert::Infallible, time::Duration};
 use http::{HeaderMap, Request, Response};
 use proptest::prelude::*;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_ballast_core::{Facts, Key, Standing};
+use tower_ballast_core::{Facts, Key, Standing, Standings, StandingsByKey};
 
 use super::RateLimitFieldsLayer;
 use crate::HttpFacts;
@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_refusal_tells_every_limit_in_one_list() {
-    let limits = |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+    let limits = |tell: &mut dyn FnMut(&Standing<'_>)| {
         tell(&Standing::new("burst", 100, MINUTE).reset(Duration::from_secs(5)).remaining(0));
         tell(&Standing::new("daily", 1000, MINUTE * 1440).remaining(420).reset(MINUTE));
     };
@@ -46,7 +46,7 @@ async fn grpc_says_too_many_in_its_own_words() {
 
 #[tokio::test]
 async fn the_older_fields_tell_the_limit_of_which_the_least_is_left() {
-    let limits = |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
+    let limits = |tell: &mut dyn FnMut(&Standing<'_>)| {
         tell(&Standing::new("wide", 1000, MINUTE).remaining(7));
         tell(&Standing::new("short", 10, MINUTE).remaining(3).reset(MINUTE));
         tell(&Standing::new("long", 20, MINUTE).remaining(3).reset(MINUTE * 2));
@@ -73,7 +73,7 @@ async fn what_an_answer_tells_already_stays() {
 
 #[tokio::test]
 async fn without_a_limit_nothing_is_told() {
-    let none = |_: Option<Key>, _: &mut dyn FnMut(&Standing<'_>)| {};
+    let none = |_: &mut dyn FnMut(&Standing<'_>)| {};
     let layer = RateLimitFieldsLayer::new(none).every_answer().older_fields();
     assert!(answer(layer, refusal()).await.is_empty());
 }
@@ -87,10 +87,12 @@ async fn the_limits_are_asked_by_the_key_and_the_answer_does_not_bear_it() {
     };
     let by_closure = HttpFacts::new().client(|_: &Request<()>| Some(Key::of("tenant-7")));
     assert_eq!(by_closure.key(&Request::new(())), Some(key));
-    let known = answer(RateLimitFieldsLayer::new(limits).facts(by_closure), refusal()).await;
+    let known = RateLimitFieldsLayer::new(StandingsByKey::new(by_closure, limits));
+    let known = answer(known, refusal()).await;
     assert_eq!(known["ratelimit"], "\"each\";r=1;t=0");
     assert_eq!(known["ratelimit-policy"], "\"each\";q=9;w=60");
-    let unknown = answer(RateLimitFieldsLayer::new(limits), refusal()).await;
+    let unknown = RateLimitFieldsLayer::new(StandingsByKey::new(HttpFacts::new(), limits));
+    let unknown = answer(unknown, refusal()).await;
     assert_eq!(unknown["ratelimit"], "\"each\";r=2;t=0");
 }
 
@@ -163,16 +165,14 @@ fn refusal() -> Response<()> {
     Response::builder().status(429).body(()).unwrap()
 }
 
-fn layer(standing: Standing<'static>) -> RateLimitFieldsLayer {
-    RateLimitFieldsLayer::new(move |_: Option<Key>, tell: &mut dyn FnMut(&Standing<'_>)| {
-        tell(&standing);
-    })
+fn layer(standing: Standing<'static>) -> RateLimitFieldsLayer<impl Standings<Request<()>>> {
+    RateLimitFieldsLayer::new(move |tell: &mut dyn FnMut(&Standing<'_>)| tell(&standing))
 }
 
 /// The fields of what a client gets when the service answers so.
-async fn answer<F>(layer: RateLimitFieldsLayer<F>, response: Response<()>) -> HeaderMap
+async fn answer<L>(layer: RateLimitFieldsLayer<L>, response: Response<()>) -> HeaderMap
 where
-    F: Facts<Request<()>> + Clone,
+    L: Standings<Request<()>>,
 {
     let service =
         service_fn(|_: Request<()>| std::future::ready(Ok::<_, Infallible>(response.clone())));
