@@ -146,7 +146,7 @@ mod tests {
                 }
             };
             thread::scope(|scope| {
-                [6, 6, 7].map(|answers| scope.spawn(count(answers)));
+                let _threads = [6, 6, 7].map(|answers| scope.spawn(count(answers)));
                 barrier.wait();
                 for _ in 0..20 {
                     let _ = meter.end(now + PERIOD * KEPT);
