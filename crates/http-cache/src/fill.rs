@@ -7,7 +7,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -24,6 +24,8 @@ use self::{
     locked::{Locked, Phase},
     reader::{CutShort, Place},
 };
+
+use crate::sync::{Mutex, MutexGuard};
 
 mod allowance;
 mod locked;

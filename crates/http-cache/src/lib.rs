@@ -134,6 +134,9 @@ mod future;
 mod handle;
 mod identity;
 mod layer;
+#[cfg(ballast_loom)]
+#[doc(hidden)]
+pub mod model;
 mod parts;
 mod pass;
 mod progress;
@@ -147,6 +150,7 @@ mod settings;
 mod shared;
 mod sizes;
 mod statistics;
+mod sync;
 mod targets;
 
 #[cfg(feature = "reqwest")]
