@@ -25,6 +25,9 @@ mod tests;
 const PARTS: u64 = 64;
 const PART_BYTES: u64 = 128 * 1024;
 const PART_ENTRIES: u64 = 256;
+/// A part that has less than the average by no more than a hundredth makes room for itself: what goes elsewhere takes
+/// another lock. It has to be far less than a part has for newcomers, or there is always room for proven ones.
+const LITTLE: u64 = 100;
 /// What the index and the memory of what was let go take for an entry at most, beside its place.
 const INDEX: usize = 20;
 
@@ -53,9 +56,9 @@ const INDEX: usize = 20;
 ///
 /// # Cost
 ///
-/// A hit is one hash and one shared lock, a put two locks at most, mostly, in a full store. Nothing of a user runs under a lock but
-/// `Eq` of keys and `Clone` of what is found; what goes is dropped without one. For each entry that goes another one is moved into
-/// its place. An empty store has at most 16 KiB, and there are up to 64 parts, each with up to 32 places more than it needs; how
+/// A hit is one hash and one shared lock, a put one lock, mostly, in a full store too. Nothing of a user runs under a lock but
+/// `Eq` of keys and `Clone` of what is found; what goes is dropped without one. The place of an entry that goes is a newcomer's,
+/// or another one is moved into it. An empty store has at most 16 KiB, and there are up to 64 parts, each with up to 32 places more than it needs; how
 /// many parts is decided by the capacity the store is made with.
 ///
 /// # Source
@@ -125,9 +128,10 @@ impl<K, V, S> S3Fifo<K, V, S> {
         (by, most / self.parts.len() as u64)
     }
 
-    /// Whether a part has as much as the others on the average, or more.
+    /// Whether a part has about as much as the others on the average, or more.
     fn is_rich(&self, part: &Part<K, V>, by: By) -> bool {
-        part.amount(by).saturating_mul(self.parts.len() as u64) >= self.account.taken(by)
+        let taken = self.account.taken(by);
+        part.amount(by).saturating_mul(self.parts.len() as u64) >= taken - taken / LITTLE
     }
 
     /// Lets go of one entry of the next part that has its fair share; if all are poor, of the next that has any.
@@ -141,6 +145,11 @@ impl<K, V, S> S3Fifo<K, V, S> {
             }
             Some(self.went(part.evict(by, share)?, &self.counts.evicted))
         })
+    }
+
+    /// Takes over the room of an entry that goes, if it is enough and not more than there may be by now.
+    fn has_room_instead_of(&self, old: u64, new: u64) -> bool {
+        !self.account.is_exceeded() && self.account.try_exchange(old, new)
     }
 
     fn went(&self, entry: Entry<K, V>, why: &AtomicU64) -> Entry<K, V> {
@@ -159,21 +168,29 @@ impl<K: Eq + Hash, V, S: BuildHasher> S3Fifo<K, V, S> {
         let mut gone = Gone::new();
         let mut part = self.parts[self.number(hash)].write();
         loop {
-            if let Some((number, old)) = part.find(hash, &newcomer.key) {
-                if self.account.try_take(bytes.saturating_sub(old.bytes), 0) {
-                    self.account.give(old.bytes.saturating_sub(bytes), 0);
+            let known = part.find(hash, &newcomer.key).map(|(number, old)| (number, old.bytes));
+            match known {
+                Some((number, old)) if self.account.try_exchange(old, bytes) => {
                     self.counts.replaced.fetch_add(1, Relaxed);
                     gone.add(part.replace(number, newcomer));
                     return Ok(());
                 }
-            } else if self.account.try_take(bytes, 1) {
-                part.insert(newcomer, by, share);
-                return Ok(());
+                None if self.account.try_take(bytes, 1) => {
+                    part.insert(newcomer, by, share);
+                    return Ok(());
+                }
+                _ => {}
             }
             if !self.is_rich(&part, by) {
                 return Err(newcomer);
             }
-            let Some(entry) = part.evict(by, share) else { return Err(newcomer) };
+            let Some(number) = part.victim(by, share) else { return Err(newcomer) };
+            if known.is_none() && self.has_room_instead_of(part.bytes_of(number), bytes) {
+                self.counts.evicted.fetch_add(1, Relaxed);
+                gone.add(part.exchange(number, newcomer, by, share));
+                return Ok(());
+            }
+            let Some(entry) = part.let_go(number) else { return Err(newcomer) };
             gone.add(self.went(entry, &self.counts.evicted));
         }
     }

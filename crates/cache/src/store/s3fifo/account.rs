@@ -47,12 +47,22 @@ impl Account {
 
     /// Takes room for an entry, or for what it grows by, unless there is too little.
     pub(super) fn try_take(&self, bytes: u64, entries: u64) -> bool {
-        if !self.bytes.try_take(bytes) {
+        // In a full store one only looks: what is taken in vain is missed by others meanwhile.
+        if !self.entries.has_room(entries) || !self.bytes.try_take(bytes) {
             return false;
         }
         let has_room = self.entries.try_take(entries);
         if !has_room {
             self.bytes.give(bytes);
+        }
+        has_room
+    }
+
+    /// Takes the room for an entry of this many bytes from one that makes way for it, unless it needs more than there is.
+    pub(super) fn try_exchange(&self, old: u64, new: u64) -> bool {
+        let has_room = self.bytes.try_take(new.saturating_sub(old));
+        if has_room {
+            self.bytes.give(old.saturating_sub(new));
         }
         has_room
     }
@@ -104,6 +114,11 @@ impl Bounded {
 
     fn most(&self) -> u64 {
         self.most.load(Relaxed)
+    }
+
+    fn has_room(&self, amount: u64) -> bool {
+        let taken = self.taken.load(Relaxed);
+        taken.checked_add(amount).is_some_and(|taken| taken <= self.most())
     }
 
     fn try_take(&self, amount: u64) -> bool {

@@ -114,17 +114,61 @@ impl<K, V> Part<K, V> {
     /// Keeps an entry whose key is not there. It has to prove itself, unless it was let go only lately or the room of
     /// those that have is not taken.
     pub(super) fn insert(&mut self, mut newcomer: Entry<K, V>, by: By, share: u64) {
+        self.judge(&mut newcomer, by, share);
+        let number = self.slab.insert(newcomer);
+        self.list(number);
+    }
+
+    /// Lets go of the entry with this number, and [inserts](Self::insert) another one in its place.
+    pub(super) fn exchange(
+        &mut self,
+        number: u32,
+        mut newcomer: Entry<K, V>,
+        by: By,
+        share: u64,
+    ) -> Entry<K, V> {
+        let most = self.entries() / GHOSTS;
+        self.unlist(number);
+        self.remember(number, most);
+        self.judge(&mut newcomer, by, share);
+        let old = mem::replace(self.slab.at(number), newcomer);
+        self.list(number);
+        old
+    }
+
+    /// Whether a newcomer counts as proven.
+    fn judge(&mut self, newcomer: &mut Entry<K, V>, by: By, share: u64) {
         let more = if by == By::Bytes { newcomer.bytes } else { 1 };
         let has_room = self.proven.amount(by).saturating_add(more) <= of_proven(share);
-        let hash = newcomer.hash;
-        newcomer.is_proven = self.ghosts.take(hash, self.entries() / GHOSTS) || has_room;
+        newcomer.is_proven = self.ghosts.take(newcomer.hash, self.entries() / GHOSTS) || has_room;
         newcomer.stamp = self.next_stamp();
-        let queue = if newcomer.is_proven { &mut self.proven } else { &mut self.newcomers };
-        let number = self.slab.insert(newcomer);
+    }
+
+    /// Remembers an entry that goes, unless it was a proven one.
+    fn remember(&mut self, number: u32, most: u64) {
+        let entry = self.slab.at(number);
+        if !entry.is_proven {
+            self.ghosts.insert(entry.hash, most);
+        }
+    }
+
+    /// Puts an entry that has a number on its queue and into the index.
+    fn list(&mut self, number: u32) {
+        let entry = self.slab.at(number);
+        let hash = entry.hash;
+        let queue = if entry.is_proven { &mut self.proven } else { &mut self.newcomers };
         queue.push(&mut self.slab, number);
         let slab = &self.slab;
         let hash_of = |number: &u32| slab.get(*number).map_or(0, |entry| entry.hash);
         self.index.insert_unique(hash, number, hash_of);
+    }
+
+    fn unlist(&mut self, number: u32) {
+        let hash = self.slab.at(number).hash;
+        if let Ok(found) = self.index.find_entry(hash, |other| *other == number) {
+            found.remove();
+        }
+        self.unlink(number);
     }
 
     /// Puts an entry in the place of another one with the same key, and counts that as a use.
@@ -139,9 +183,21 @@ impl<K, V> Part<K, V> {
         mem::replace(old, newcomer)
     }
 
-    /// Lets go of one entry, if there is one: of the newcomers the oldest, unless it was used, which proves it; of the
-    /// proven ones, when they have more than their `share`, the oldest that was not used since it was last looked at.
+    /// Lets go of one entry, if there is one.
     pub(super) fn evict(&mut self, by: By, share: u64) -> Option<Entry<K, V>> {
+        let number = self.victim(by, share)?;
+        self.let_go(number)
+    }
+
+    /// Removes an entry that has to make way, and remembers that.
+    pub(super) fn let_go(&mut self, number: u32) -> Option<Entry<K, V>> {
+        self.remember(number, self.entries() / GHOSTS);
+        self.remove(number)
+    }
+
+    /// Which entry is to be let go: of the newcomers the oldest, unless it was used, which proves it; of the
+    /// proven ones, when they have more than their `share`, the oldest that was not used since it was last looked at.
+    pub(super) fn victim(&mut self, by: By, share: u64) -> Option<u32> {
         for spared in 0.. {
             let too_many_proven = self.proven.amount(by) > of_proven(share);
             let from = if too_many_proven { &self.proven } else { &self.newcomers };
@@ -149,12 +205,7 @@ impl<K, V> Part<K, V> {
             let entry = self.slab.at(number);
             let (was_proven, uses) = (entry.is_proven, *entry.uses.get_mut());
             if uses == 0 || spared >= CHANCES {
-                let entries = self.entries();
-                let entry = self.remove(number)?;
-                if !was_proven {
-                    self.ghosts.insert(entry.hash, entries / GHOSTS);
-                }
-                return Some(entry);
+                return Some(number);
             }
             *entry.uses.get_mut() = if was_proven { uses - 1 } else { 0 };
             self.unlink(number);
@@ -165,11 +216,8 @@ impl<K, V> Part<K, V> {
     }
 
     pub(super) fn remove(&mut self, number: u32) -> Option<Entry<K, V>> {
-        let hash = self.slab.get(number)?.hash;
-        if let Ok(found) = self.index.find_entry(hash, |other| *other == number) {
-            found.remove();
-        }
-        self.unlink(number);
+        self.slab.get(number)?;
+        self.unlist(number);
         let last = self.slab.entries() - 1;
         let entry = self.slab.remove(number);
         if number != last {
@@ -177,6 +225,11 @@ impl<K, V> Part<K, V> {
         }
         self.trim();
         entry
+    }
+
+    /// How many bytes the entry with this number takes.
+    pub(super) fn bytes_of(&self, number: u32) -> u64 {
+        self.slab.get(number).map_or(0, |entry| entry.bytes)
     }
 
     /// Removes the entry of which this is a copy, wherever it is now, unless it was replaced since.
@@ -344,7 +397,7 @@ mod tests {
                 let (hash, bytes) = ((key % 7) << 40, random.below(9));
                 let found = part.find(hash, &key).map(|(number, entry)| (number, entry.bytes));
                 prop_assert_eq!(found.map(|(_, bytes)| bytes), known.get(&key).copied());
-                match (random.below(4), found) {
+                match (random.below(5), found) {
                     (0, Some((number, _))) => {
                         known.remove(&part.remove(number).unwrap().key);
                     }
@@ -355,6 +408,13 @@ mod tests {
                     }
                     (1, Some((number, _))) => {
                         part.replace(number, Entry::new(key, (), hash, bytes));
+                        known.insert(key, bytes);
+                    }
+                    (2, None) if !known.is_empty() => {
+                        let number = part.victim(By::Bytes, share).unwrap();
+                        let newcomer = Entry::new(key, (), hash, bytes);
+                        let gone = part.exchange(number, newcomer, By::Bytes, share);
+                        known.remove(&gone.key);
                         known.insert(key, bytes);
                     }
                     (_, Some((number, _))) => part.slab.get(number).unwrap().touch(),

@@ -58,6 +58,18 @@ fn one_look_at_everything_does_not_drive_out_what_is_used() {
 }
 
 #[test]
+fn nor_does_one_that_is_asked_many_times_as_much_in_many_parts() {
+    let store = S3Fifo::new(Capacity::of_entries(10_000));
+    let mut once = 10_000_u64..;
+    for _ in 0..30 {
+        (0..8000).for_each(|key| store.get(&key).unwrap_or_else(|| store.put(key, (), 0)));
+        once.by_ref().take(4000).for_each(|key| store.put(key, (), 0));
+    }
+    let left = (0..8000).filter(|key| store.get(key).is_some()).count();
+    assert!(left >= 7900, "{left}");
+}
+
+#[test]
 fn all_the_room_is_used() {
     let store = S3Fifo::new(Capacity::mebibytes(8));
     (0..20_000_u64).for_each(|key| assert!(store.put(key, (), 1000)));
