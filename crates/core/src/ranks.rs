@@ -274,7 +274,7 @@ impl Ranks {
         let class = self.slots.get(number).class.index();
         self.classes[class].take_out(&mut self.slots, number, served);
         if self.classes[class].len == 0 {
-            self.credits.forfeit(class);
+            self.credits.emptied(class);
         }
         self.slots.at(number).waker.take()
     }

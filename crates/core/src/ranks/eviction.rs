@@ -41,7 +41,8 @@ impl Ranks {
     /// has a right to one, and the waker is put into `evicted`, to be woken.
     ///
     /// Of the places each class has its [floor](super::Floors) as of the turns, rounded, if it wants it; without a place it would
-    /// never come to its turn. What is beyond that is lent: to a higher class, and to the class itself.
+    /// never come to its turn. Where that is none, it has one when it has earned a turn, which it does without a place too.
+    /// What is beyond that is lent: to a higher class, and to the class itself.
     /// Who gives up a place is the newest of the lowest class that has more than its floor.
     ///
     /// As in [`has_room`](Self::has_room), a client may take as many places as are free, where those that its class
@@ -63,27 +64,42 @@ impl Ranks {
     /// ```
     pub fn make_room(&mut self, rank: &Rank, most: u32, evicted: &mut Option<Waker>) -> bool {
         let class = rank.class;
-        let taken: u32 = Priority::ALL
+        let floors = Priority::ALL.map(|class| self.floor(class, most, rank.cost));
+        let lens = Priority::ALL.map(|class| self.len_of(class));
+        let taken: u32 =
+            (0..lens.len())
+                .map(|other| {
+                    if other > class.index() { lens[other].min(floors[other]) } else { lens[other] }
+                })
+                .sum();
+        let own_floor = floors[class.index()].saturating_sub(lens[class.index()]);
+        let is_full = self.len() >= most;
+        let loser = Priority::ALL
             .into_iter()
-            .map(|other| (other, self.len_of(other)))
-            .map(|(other, len)| if other < class { len.min(self.floor(other, most)) } else { len })
-            .sum();
-        let own_floor = self.floor(class, most).saturating_sub(self.len_of(class));
-        if self.own(rank) >= most.saturating_sub(taken).max(own_floor) {
+            .rev()
+            .find(|other| lens[other.index()] > floors[other.index()]);
+        let has_place = self.own(rank) < most.saturating_sub(taken).max(own_floor);
+        if !has_place || is_full && loser.is_none() {
+            if most > 0 && lens[class.index()] == 0 {
+                self.credits.want(class.index(), rank.cost);
+            }
             return false;
         }
-        if self.len() >= most {
-            let has_more = |other: &Priority| self.len_of(*other) > self.floor(*other, most);
-            let lowest = Priority::ALL.into_iter().rev().find(has_more);
-            *evicted = lowest.and_then(|lowest| self.evict_newest(lowest));
+        if is_full && let Some(loser) = loser {
+            let newest = self.classes[loser.index()].newest();
+            self.credits.want(loser.index(), self.slots.get(newest).cost);
+            *evicted = self.evict(newest);
         }
         true
     }
 
-    /// How many places a class has whenever it wants them.
+    /// How many places a class has whenever it wants them; a newcomer to it costs so much.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a u32")]
-    fn floor(&self, class: Priority, most: u32) -> u32 {
-        (self.floors().of(class).get() * f64::from(most)).round() as u32
+    fn floor(&self, class: Priority, most: u32, cost: u32) -> u32 {
+        let places = (self.floors().of(class).get() * f64::from(most)).round() as u32;
+        let next = self.classes[class.index()].next();
+        let cost = if next == NONE { cost } else { self.slots.get(next).cost };
+        places.max(self.credits.has_earned(class.index(), cost).into())
     }
 
     pub(super) fn evict(&mut self, number: u32) -> Option<Waker> {

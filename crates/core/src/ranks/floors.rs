@@ -16,6 +16,10 @@ use crate::{Invalid, Priority, Ratio};
 /// when it has earned one, each of the two other classes with floors can have earned one before.
 /// By default these are 12, 27 and 102 turns.
 ///
+/// That holds in a full queue as well. Where a class finds no place, or loses it to a higher one, it goes on to earn
+/// its share, up to one turn; and when it has earned the turn, the next of it to come has a place
+/// until it has had the turn.
+///
 /// With different costs it is the cost that counts, and not the number: what costs c waits until others have
 /// had c/f, and at the most 3.5 times what the dearest request costs. (The turn by which it has earned its own
 /// goes on to its end, 1; and of the credits of the two other classes there are at most two when neither has
@@ -168,6 +172,8 @@ const MOST: f64 = 0.5 + 1e-9;
 pub(super) struct Credits {
     pub(super) floors: Floors,
     earned: [f64; 4],
+    /// What a class asked for that found no place: it goes on to earn this, with nobody waiting.
+    wanted: [Option<u32>; 4],
 }
 
 /// What is lost in adding up shares must not cost a turn.
@@ -175,7 +181,21 @@ const ROUNDING: f64 = 1e-6;
 
 impl Credits {
     pub(super) const fn new(floors: Floors) -> Self {
-        Self { floors, earned: [0.0; 4] }
+        Self { floors, earned: [0.0; 4], wanted: [None; 4] }
+    }
+
+    /// One of a class found no place, or lost it.
+    pub(super) fn want(&mut self, class: usize, cost: u32) {
+        self.wanted[class] = self.wanted[class].max(Some(cost));
+    }
+
+    /// Whether a class has earned a turn at this cost.
+    pub(super) fn has_earned(&self, class: usize, cost: u32) -> bool {
+        self.floors.shares[class].get() > 0.0 && self.beyond(class, cost) >= 0.0
+    }
+
+    fn beyond(&self, class: usize, cost: u32) -> f64 {
+        self.earned[class] - f64::from(cost) + ROUNDING
     }
 
     /// The class that has earned its next request, whose cost is given; of several the one that
@@ -184,7 +204,7 @@ impl Credits {
         let mut first = (None, f64::NEG_INFINITY);
         for (class, cost) in costs.into_iter().enumerate() {
             let (share, Some(cost)) = (self.floors.shares[class].get(), cost) else { continue };
-            let beyond = self.earned[class] - f64::from(cost) + ROUNDING;
+            let beyond = self.beyond(class, cost);
             // So long ago, measured in turns.
             let ago = beyond / share;
             if beyond >= 0.0 && share > 0.0 && ago > first.1 {
@@ -194,19 +214,25 @@ impl Credits {
         first.0
     }
 
-    /// A class had a turn: all that wait earn their share of it.
+    /// A class had a turn: all that wait earn their share of it, and those that would if they had a
+    /// place.
     pub(super) fn turn(&mut self, served: usize, cost: u32, classes: &[Class; 4]) {
         let cost = f64::from(cost);
         for (class, earned) in self.earned.iter_mut().enumerate() {
-            if classes[class].len > 0 {
-                *earned += self.floors.shares[class].get() * cost;
+            let share = self.floors.shares[class].get() * cost;
+            match self.wanted[class] {
+                _ if classes[class].len > 0 => *earned += share,
+                Some(wanted) => *earned = (*earned + share).min(f64::from(wanted)),
+                None => {}
             }
         }
         self.earned[served] = (self.earned[served] - cost).max(0.0);
+        self.wanted[served] = None;
     }
 
-    /// Nobody of a class waits any more.
-    pub(super) const fn forfeit(&mut self, class: usize) {
-        self.earned[class] = 0.0;
+    /// Nobody of a class waits any more. What it has earned is lost, unless it could not get a place.
+    pub(super) fn emptied(&mut self, class: usize) {
+        let kept = self.wanted[class].map_or(0.0, f64::from);
+        self.earned[class] = self.earned[class].min(kept);
     }
 }

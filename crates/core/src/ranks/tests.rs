@@ -326,6 +326,88 @@ fn nobody_is_put_out_while_a_place_is_free_and_no_client_puts_out_more_than_half
     }
 }
 
+/// Turns of others while each class is never without a newcomer, who asks again with every turn: the most
+/// that it had to let pass, in a queue of so many places.
+fn longest_gaps(places: u32, asks: [bool; 4]) -> [u64; 4] {
+    let (mut ranks, mut line) = (Ranks::new(), Vec::<(Priority, Place)>::new());
+    let (mut gaps, mut longest) = ([0; 4], [0; 4]);
+    for _ in 0..500 {
+        for class in Priority::ALL.into_iter().filter(|class| asks[class.index()]) {
+            loop {
+                let (rank, mut evicted) = (Rank { class, ..Rank::default() }, None);
+                if !ranks.make_room(&rank, places, &mut evicted) {
+                    break;
+                }
+                line.push((class, ranks.join(rank, NOW)));
+                let (out, inside) = line.into_iter().partition(|(_, at)| ranks.is_evicted(at));
+                line = inside;
+                let out: Vec<_> = out;
+                let is_swapped = out.iter().any(|(of, _)| *of == class);
+                for (_, place) in out {
+                    ranks.leave(place);
+                }
+                assert!(ranks.len() <= places && !is_swapped);
+            }
+        }
+        let next = line.iter().position(|(_, place)| ranks.is_next(place)).unwrap();
+        let (served, place) = line.swap_remove(next);
+        ranks.serve(place, NOW);
+        for class in Priority::ALL {
+            let gap = if class == served { 0 } else { gaps[class.index()] + 1 };
+            gaps[class.index()] = gap;
+            longest[class.index()] = gap.max(longest[class.index()]);
+        }
+    }
+    for (_, place) in line {
+        ranks.leave(place);
+    }
+    longest
+}
+
+#[test]
+fn a_class_has_its_turn_within_its_bound_however_few_places_there_are() {
+    for places in 1..=100 {
+        for class in [Priority::Medium, Priority::Low, Priority::Batch] {
+            let mut asks = [true, false, false, false];
+            asks[class.index()] = true;
+            let longest = longest_gaps(places, asks)[class.index()];
+            let bound = Floors::default().longest_wait(class).unwrap();
+            assert!(longest <= bound, "{class:?}, {places} places: {longest} of {bound}");
+        }
+        let longest = longest_gaps(places, [true; 4]);
+        for class in [Priority::Medium, Priority::Low, Priority::Batch] {
+            let bound = Floors::default().longest_wait(class).unwrap();
+            let longest = longest[class.index()];
+            assert!(longest <= bound, "{class:?} of all, {places} places: {longest} of {bound}");
+        }
+        assert!(longest[0] <= 3, "high lets each of the others pass once: {longest:?}");
+    }
+}
+
+#[test]
+fn what_is_earned_without_a_place_is_one_turn_at_the_most() {
+    let any = |class| Rank { class, ..Rank::default() };
+    let (high, batch) = (any(Priority::High), any(Priority::Batch));
+    let (mut ranks, mut evicted) = (Ranks::new(), None);
+    let mut place = ranks.join(high, NOW);
+    for _ in 0..3 {
+        assert!(!ranks.make_room(&batch, 1, &mut evicted), "it has earned nothing yet");
+        for _ in 0..1_000 {
+            let next = ranks.join(high, NOW);
+            ranks.serve(place, NOW);
+            place = next;
+        }
+        assert!(ranks.make_room(&batch, 1, &mut evicted) && ranks.is_evicted(&place));
+        let first = ranks.join(batch, NOW);
+        ranks.leave(place);
+        assert!(!ranks.make_room(&high, 1, &mut evicted), "it keeps its place");
+        assert!(ranks.is_next(&first), "and goes first");
+        place = ranks.join(high, NOW);
+        ranks.serve(first, NOW);
+    }
+    ranks.leave(place);
+}
+
 /// Floors that come to a half or less.
 fn floors() -> impl Strategy<Value = Floors> {
     prop::array::uniform3(0_u32..=166).prop_map(|[medium, low, batch]| {
