@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -38,7 +41,13 @@ impl<V> Stored<V> {
             fresh_until: now + kept.lifetime,
             took: now.since(began),
             used: AtomicU64::new(now.as_nanos()),
+            is_settled: AtomicBool::new(false),
         }))
+    }
+
+    /// From now on it may be served: no purge came while it was put into the store.
+    pub(crate) fn settle(&self) {
+        self.0.is_settled.store(true, Release);
     }
 }
 
@@ -58,6 +67,7 @@ pub(crate) struct Entry<V> {
     /// How long it took to make it.
     pub(crate) took: Duration,
     used: AtomicU64,
+    is_settled: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -126,6 +136,9 @@ impl<V> Entry<V> {
         leniency: &Leniency,
         draw: impl FnOnce() -> f64,
     ) -> Standing {
+        if !self.is_settled() {
+            return Standing::Over;
+        }
         let idle = leniency.idle.get();
         if !idle.is_zero() {
             if self.is_idle(now, idle) {
@@ -145,6 +158,12 @@ impl<V> Entry<V> {
             Content::Value(_) if self.is_good_if_error(now, leniency) => Standing::Spare,
             _ => Standing::Over,
         }
+    }
+
+    /// Whether it may be served. Else it is being put, and there may have been a purge.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled.load(Acquire)
     }
 
     /// Whether nobody has asked for it for so long; zero is any time.
@@ -177,6 +196,15 @@ mod tests {
         let at = |after| entry.standing(BORN + after, &Leniency::default(), || 0.5);
         assert_eq!(at(Duration::from_nanos(9_999_999_999)), Standing::Fresh);
         assert_eq!(at(10 * SECOND), Standing::Over);
+    }
+
+    #[test]
+    fn what_is_still_being_put_is_not_served() {
+        let stored = Stored::new(Kept::bare(Content::Value(1), SECOND), BORN, BORN);
+        let standing = || stored.0.standing(BORN, &Leniency::default(), || 0.5);
+        assert_eq!(standing(), Standing::Over);
+        stored.settle();
+        assert_eq!(standing(), Standing::Fresh);
     }
 
     #[test]
@@ -235,6 +263,8 @@ mod tests {
 
     fn entry(content: Content<u32>) -> Arc<Entry<u32>> {
         let kept = Kept::bare(content, 10 * SECOND);
-        Stored::new(kept, Nanos::from_nanos(4_000_000_000), BORN).0
+        let stored = Stored::new(kept, Nanos::from_nanos(4_000_000_000), BORN);
+        stored.settle();
+        stored.0
     }
 }

@@ -182,7 +182,9 @@ where
         self.invalidate(key);
         let (kept, now) = (self.settings.measured(key, value, lifetime), clock::now());
         let size = kept.size;
-        let is_kept = self.store().put(key.clone(), Stored::new(kept, now, now), size);
+        let stored = Stored::new(kept, now, now);
+        stored.settle();
+        let is_kept = self.store().put(key.clone(), stored, size);
         // One that began to be fetched meanwhile may be older.
         self.epochs.purge(key);
         self.calls.detach(key);
@@ -217,21 +219,18 @@ where
     }
 
     fn insert(&self, key: &K, kept: Kept<V>, since: &Since) {
-        if !self.epochs.is_now(since.epoch) {
-            return;
-        }
         let size = kept.size;
         let stored = Stored::new(kept, since.began, clock::now());
-        let is_kept = self.store().put(key.clone(), stored, size);
-        // A purge that came meanwhile may have looked before it was there.
-        if is_kept && !self.epochs.is_now(since.epoch) {
-            self.store().remove(key);
+        let put = || self.store().put(key.clone(), stored.clone(), size);
+        if self.epochs.keep(since.epoch, put, || drop(self.store().remove(key))) {
+            stored.settle();
         }
     }
 
     pub(crate) fn is_fresh(&self, key: &K, now: Nanos) -> bool {
         self.store().get(key).is_some_and(|stored| {
-            let is_there = !stored.0.is_idle(now, self.settings.leniency.idle.get());
+            let is_there =
+                stored.0.is_settled() && !stored.0.is_idle(now, self.settings.leniency.idle.get());
             matches!(stored.0.content, Content::Value(_)) && now < stored.0.fresh_until && is_there
         })
     }

@@ -15,7 +15,7 @@ const REMEMBERED: usize = 8;
 
 /// Counts purges, those of single keys in 256 parts by their hash; the last 8 of each part are told apart by key.
 ///
-/// Who fetches an answer notes the count before, and keeps the answer only if there was no purge of its key
+/// Who fetches an answer notes the count before, and [keeps](Epochs::keep) the answer only if there was no purge of its key
 /// between that and the moment after it was put into the store: then none came between, or the purge will find it there. An
 /// answer is given up in vain only when more than 8 other keys of its part were purged meanwhile.
 ///
@@ -71,6 +71,39 @@ impl Epochs {
         let part = self.part(epoch.hash);
         self.all.load(SeqCst) == epoch.all
             && (part.purges.load(SeqCst) == epoch.purges || part.is_spared(epoch, &part.lock()))
+    }
+
+    /// Keeps what was fetched since `epoch`, unless there was a purge of its key before or while it was put; tells whether it is
+    /// kept. `put` says whether there was room for it, `remove` takes it away again. Before it is known to be kept it is not to be
+    /// served, for it may be there for a moment though a purge is over.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, collections::HashMap};
+    /// use tower_ballast_core::epochs::Epochs;
+    ///
+    /// let (epochs, store) = (Epochs::new(), RefCell::new(HashMap::new()));
+    /// let epoch = epochs.mark(&"key");
+    /// let keep = |answer| {
+    ///     let put = || store.borrow_mut().insert("key", answer).is_none();
+    ///     epochs.keep(epoch, put, || drop(store.borrow_mut().remove("key")))
+    /// };
+    /// assert!(keep(1));
+    ///
+    /// epochs.purge(&"key");
+    /// store.borrow_mut().remove("key");
+    /// assert!(!keep(1));
+    /// assert!(store.borrow().is_empty());
+    /// ```
+    pub fn keep(&self, epoch: Epoch, put: impl FnOnce() -> bool, remove: impl FnOnce()) -> bool {
+        if !self.is_now(epoch) || !put() {
+            return false;
+        }
+        // A purge that came meanwhile may have looked before it was there.
+        let is_kept = self.is_now(epoch);
+        if !is_kept {
+            remove();
+        }
+        is_kept
     }
 
     /// Counts a purge of `key`; to be done before it is removed.

@@ -12,6 +12,8 @@ mod epochs;
 mod flights;
 #[path = "loom/gate.rs"]
 mod gate;
+#[path = "loom/journeys.rs"]
+mod journeys;
 #[path = "loom/keys.rs"]
 mod keys;
 #[path = "loom/line.rs"]

@@ -18,17 +18,14 @@ impl Site {
         Arc::new(Self { epochs: Epochs::new(), origin, store })
     }
 
-    /// As the caches do it.
     fn fill(&self) {
         let epoch = self.epochs.mark(&"key");
         let answer = *self.origin.lock().unwrap();
-        if !self.epochs.is_now(epoch) {
-            return;
-        }
-        *self.store.lock().unwrap() = Some(answer);
-        if !self.epochs.is_now(epoch) {
-            *self.store.lock().unwrap() = None;
-        }
+        let put = || {
+            *self.store.lock().unwrap() = Some(answer);
+            true
+        };
+        self.epochs.keep(epoch, put, || *self.store.lock().unwrap() = None);
     }
 
     fn change(&self) {
