@@ -123,8 +123,10 @@ fn a_fill_outlives_its_leader_and_is_made_once() {
     model(|| {
         let cache = Cache::new(0);
         let (mut leader, follower) = (cache.begin(), cache.begin());
-        poll_once(&mut leader);
-        let leave = thread::spawn(move || drop(leader));
+        let leave = thread::spawn(move || {
+            poll_once(&mut leader);
+            drop(leader);
+        });
         assert_eq!(block_on(follower).unwrap(), 1);
         leave.join().unwrap();
         assert_eq!((cache.asked(), cache.find(), cache.calls.len()), (1, Some(1), 0));
