@@ -37,12 +37,18 @@ impl Timing {
         Inside(self)
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "dropped after its end, nothing is left of it")]
     pub(crate) fn end(&mut self, outcome: Outcome) {
         if let Some(series) = self.series.take() {
-            series.end(outcome, self.began, clock::now());
+            count(&series, outcome, self.began);
         }
     }
+}
+
+#[inline(never)]
+fn count(series: &Series, outcome: Outcome, began: Nanos) {
+    series.end(outcome, began, clock::now());
 }
 
 impl Drop for Timing {
