@@ -236,7 +236,8 @@ impl<C, F, W> CircuitBreakerLayer<C, F, W> {
     /// Lets up to `most` callers wait up to `longest`, and never past their deadlines, for the
     /// circuit to let them in, first come, first served. Default: nobody waits.
     ///
-    /// Needs an inner service that is `Clone`. Zero callers, or no time, refuse as before.
+    /// Needs an inner service that is `Clone`. Zero callers, or no time, refuse as before. A call that
+    /// waits does so in a box of its own; one that is let in at once allocates nothing.
     #[must_use]
     pub fn wait(self, longest: Duration, most: u32) -> CircuitBreakerLayer<C, F, Wait> {
         let layer = self.set(|settings| {

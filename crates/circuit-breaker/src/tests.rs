@@ -69,6 +69,14 @@ async fn advance(seconds: u64) {
     tokio::time::advance(Duration::from_secs(seconds)).await;
 }
 
+#[test]
+fn those_who_may_wait_have_no_larger_calls() {
+    let layer = touchy();
+    let mut one = layer.layer(service_fn(reply));
+    let mut other = layer.wait(Duration::from_secs(1), 10).layer(service_fn(reply));
+    assert_eq!(size_of_val(&one.call("ok")), size_of_val(&other.call("ok")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn services_made_by_one_layer_and_by_its_clones_share_one_circuit() {
     let layer = touchy();

@@ -11,7 +11,7 @@ use crate::{
     line::{self, Entry},
     permit::Permit,
     service::CircuitBreaker,
-    waiting::{Slow, WaitingFuture},
+    waiting::{Slow, Waiting, WaitingFuture},
     waits::Wait,
 };
 
@@ -33,7 +33,7 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let readiness = match self.readiness.take() {
-            Readiness::Failed(error) => return WaitingFuture::failed(error),
+            Readiness::Failed(error) => return ResponseFuture::rejected(error).into(),
             readiness => readiness,
         };
         let deadline = self.facts.deadline(&request);
@@ -46,14 +46,14 @@ where
                 Entry::Stand(standing) => {
                     let slow =
                         Slow::new(readiness.let_go(&mut self.inner), request, classify, kept);
-                    return WaitingFuture::standing(slow, standing, deadline);
+                    return Box::pin(Waiting::standing(slow, standing, deadline)).into();
                 }
                 Entry::Refused(rejected) => return ResponseFuture::rejected(rejected).into(),
             }
         }
         if !matches!(readiness, Readiness::Ready) {
             let slow = Slow::new(readiness.let_go(&mut self.inner), request, classify, kept);
-            return WaitingFuture::readying(slow, permit);
+            return Box::pin(Waiting::readying(slow, permit)).into();
         }
         let inside = permit.enter();
         let response = self.inner.call(request);

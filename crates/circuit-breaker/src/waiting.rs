@@ -7,7 +7,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower_ballast_core::{BoxError, Classify, Deadline, clock};
+use tower_ballast_core::{BoxError, Classify, Deadline, Deferred, clock};
 use tower_service::Service;
 
 use crate::{
@@ -17,17 +17,19 @@ use crate::{
 };
 
 pin_project! {
-    /// The answer of a [`CircuitBreaker`](crate::CircuitBreaker) whose callers may wait.
+    /// The answer of a [`CircuitBreaker`](crate::CircuitBreaker) whose callers may wait. It is as large as
+    /// where nobody waits: a call that has to does so in a box.
     #[must_use = "futures do nothing unless polled"]
     pub struct WaitingFuture<S, F, C, K, R> {
         #[pin]
-        state: State<S, F, C, K, R>,
+        call: Deferred<Waiting<S, C, K, R>, ResponseFuture<F, C, K, R>>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    enum State<S, F, C, K, R> {
+    /// A call that cannot be made at once.
+    #[project = WaitingProj]
+    pub(crate) enum Waiting<S, C, K, R> {
         Standing {
             slow: Option<Slow<S, C, K, R>>,
             standing: Standing,
@@ -36,8 +38,6 @@ pin_project! {
             timer: Option<Sleep>,
         },
         Readying { slow: Option<Slow<S, C, K, R>>, permit: Permit },
-        Calling { #[pin] response: ResponseFuture<F, C, K, R> },
-        Failed { error: Option<BoxError> },
     }
 }
 
@@ -55,27 +55,33 @@ impl<S, C, K, R> Slow<S, C, K, R> {
     }
 }
 
-impl<S, F, C, K, R> WaitingFuture<S, F, C, K, R> {
+impl<S, C, K, R> Waiting<S, C, K, R> {
     pub(crate) fn standing(
         slow: Slow<S, C, K, R>,
         standing: Standing,
         deadline: Option<Deadline>,
     ) -> Self {
-        Self { state: State::Standing { slow: Some(slow), standing, deadline, timer: None } }
+        Self::Standing { slow: Some(slow), standing, deadline, timer: None }
     }
 
-    pub(crate) fn readying(slow: Slow<S, C, K, R>, permit: Permit) -> Self {
-        Self { state: State::Readying { slow: Some(slow), permit } }
-    }
-
-    pub(crate) fn failed(error: BoxError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
+    pub(crate) const fn readying(slow: Slow<S, C, K, R>, permit: Permit) -> Self {
+        Self::Readying { slow: Some(slow), permit }
     }
 }
 
 impl<S, F, C, K, R> From<ResponseFuture<F, C, K, R>> for WaitingFuture<S, F, C, K, R> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn from(response: ResponseFuture<F, C, K, R>) -> Self {
-        Self { state: State::Calling { response } }
+        Self { call: Deferred::now(response) }
+    }
+}
+
+impl<S, F, C, K, R> From<Pin<Box<Waiting<S, C, K, R>>>> for WaitingFuture<S, F, C, K, R> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
+    fn from(waiting: Pin<Box<Waiting<S, C, K, R>>>) -> Self {
+        Self { call: Deferred::later(waiting) }
     }
 }
 
@@ -87,46 +93,51 @@ where
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        self.project().call.poll(cx)
+    }
+}
+
+impl<S, C, R> Future for Waiting<S, C, C::Kept, R>
+where
+    S: Service<R>,
+    S::Error: Into<BoxError> + 'static,
+    C: Classify<R, S::Response, S::Error>,
+{
+    /// The call that was made, or the rejection.
+    type Output = ResponseFuture<S::Future, C, C::Kept, R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let next = match state.as_mut().project() {
-                StateProj::Standing { slow, standing, deadline, timer } => {
-                    match ready!(poll_turn(standing, timer, cx)) {
-                        Turn::Go { epoch } => {
-                            let permit = Permit::new(standing.lease(), epoch, *deadline);
-                            State::Readying { slow: slow.take(), permit }
-                        }
+            match self.as_mut().project() {
+                WaitingProj::Standing { slow, standing, deadline, timer } => {
+                    let permit = match ready!(poll_turn(standing, timer, cx)) {
+                        Turn::Go { epoch } => Permit::new(standing.lease(), epoch, *deadline),
                         Turn::Over(refusal) => {
                             let rejected = standing.shared().refuse(refusal);
-                            State::Calling { response: ResponseFuture::rejected(rejected) }
+                            return Poll::Ready(ResponseFuture::rejected(rejected));
                         }
-                    }
+                    };
+                    let slow = slow.take().expect("kept until the caller's turn");
+                    self.set(Self::readying(slow, permit));
                 }
-                StateProj::Readying { slow, permit } => {
+                WaitingProj::Readying { slow, permit } => {
                     let waiting = slow.as_mut().expect("kept until the service is ready");
                     if let Err(error) = ready!(waiting.inner.poll_ready(cx)) {
-                        State::Failed { error: Some(error.into()) }
-                    } else {
-                        let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
-                            continue;
-                        };
-                        let mut permit = mem::replace(permit, Permit::free());
-                        let inside = permit.enter();
-                        let response = inner.call(request);
-                        inside.leave();
-                        State::Calling {
-                            response: ResponseFuture::calling(response, permit, classify, kept),
-                        }
+                        return Poll::Ready(ResponseFuture::rejected(error.into()));
                     }
+                    let Some(Slow { mut inner, request, classify, kept }) = slow.take() else {
+                        continue;
+                    };
+                    let mut permit = mem::replace(permit, Permit::free());
+                    let inside = permit.enter();
+                    let response = inner.call(request);
+                    inside.leave();
+                    return Poll::Ready(ResponseFuture::calling(response, permit, classify, kept));
                 }
-                StateProj::Calling { response } => return response.poll(cx),
-                StateProj::Failed { error } => {
-                    let error = error.take().expect("a future is not polled after it is ready");
-                    return Poll::Ready(Err(error));
-                }
-            };
-            state.set(next);
+            }
         }
     }
 }
@@ -152,11 +163,15 @@ fn poll_turn(
 
 impl<S, F, C, K, R> std::fmt::Debug for WaitingFuture<S, F, C, K, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.state {
-            State::Standing { .. } => f.write_str("WaitingFuture(standing)"),
-            State::Readying { .. } => f.write_str("WaitingFuture(readying)"),
-            State::Calling { response } => response.fmt(f),
-            State::Failed { .. } => f.write_str("WaitingFuture(failed)"),
-        }
+        f.debug_tuple("WaitingFuture").field(&self.call).finish()
+    }
+}
+
+impl<S, C, K, R> std::fmt::Debug for Waiting<S, C, K, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Standing { .. } => "standing",
+            Self::Readying { .. } => "readying",
+        })
     }
 }
