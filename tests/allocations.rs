@@ -25,7 +25,7 @@ use tower_ballast::{
     http::RespondLayer,
     http_client, http_server,
     prelude::*,
-    rate_limit::{KeyLimit, adjust::Limits},
+    rate_limit::{KeyLimit, Tier, adjust::Limits},
 };
 use tower_ballast_http_cache::{HttpCacheLayer, engine::Rules};
 
@@ -249,6 +249,9 @@ fn a_limit_by_key_allocates_nothing_for_a_key_that_owes_and_its_refusal_one_box(
         |quota| PriorityRateLimitLayer::new(ample).per_key(KeyLimit::new(1000, quota), key);
     assert_eq!(happy(&limited(ample)), 0);
     assert_eq!(happy(&limited(ample).queue(10)), 0);
+    let tier = |(): &()| Some((Key::of("any"), Tier::of::<1>()));
+    let tiered = KeyLimit::new(1000, Quota::CLOSED).tier(Tier::of::<1>(), ample);
+    assert_eq!(happy(&PriorityRateLimitLayer::new(ample).per_key(tiered, tier)), 0);
     let other = KeyLimit::new(1000, Quota::CLOSED).exception(Key::of("any"), ample);
     assert_eq!(happy(&PriorityRateLimitLayer::new(ample).per_key(other, key)), 0);
     for refused in [
@@ -257,6 +260,22 @@ fn a_limit_by_key_allocates_nothing_for_a_key_that_owes_and_its_refusal_one_box(
     ] {
         assert_one_small_box(refused);
     }
+}
+
+#[test]
+fn a_guaranteed_share_allocates_nothing_within_the_limit_ahead_of_it_or_beyond() {
+    let (ample, hour) = (Quota::per_second(count::<1_000_000>()), Quota::per_hour(count::<1>()));
+    let key = |(): &()| Some(Key::of("any"));
+    let sharing = |limit: Quota, share| {
+        PriorityRateLimitLayer::new(limit).per_key(KeyLimit::new(1000, share).guaranteed(), key)
+    };
+    assert_eq!(happy(&sharing(ample, ample)), 0, "within");
+    assert_eq!(happy(&sharing(ample, hour)), 0, "borrowed");
+    let layer = sharing(hour.burst(count::<8>()), ample);
+    assert_eq!(happy(&layer), 0, "ahead");
+    assert_eq!(layer.handle().statistics().of(Priority::Medium).guaranteed, 3);
+    assert_eq!(happy(&sharing(hour.burst(count::<8>()), ample).queue(10)), 0, "ahead");
+    assert_one_small_box(of_a_call(&mut sharing(hour, hour).layer(Inner(())), || ()));
 }
 
 #[test]

@@ -131,6 +131,7 @@ impl Shared {
         self.door.gate.configure(now, quota);
         self.slots.configure(now, quota);
         self.promises.configure(now, quota);
+        self.ahead.configure(now, quota);
         let (from, to) = (before.count(), quota.count());
         let is_told = from != to && self.reporter.is_observed();
         let sequence = if is_told { self.adjusting.number_move() } else { 0 };

@@ -6,7 +6,7 @@ use tower_ballast_core::{
 };
 
 use crate::{
-    Quota, Reservation,
+    Quota, Reservation, Tier,
     adjust::{Change, Limits, Schedule, Signals},
     gate::Standing,
     shared::Shared,
@@ -149,8 +149,17 @@ impl PriorityRateLimitHandle {
         }
     }
 
-    /// Gives one key another quota, or with `None` the usual one again. Nothing changes if there is no
-    /// such limit.
+    /// Gives the keys of a tier another quota, or with `None` the usual one. Nothing changes if there is no such
+    /// limit.
+    pub fn set_tier_quota(&self, limit: usize, tier: Tier, quota: Option<Quota>) {
+        if let Some(limit) = self.0.levels.get(limit) {
+            limit.set_tier(tier, quota);
+            self.0.tell_settings("tier_quota");
+        }
+    }
+
+    /// Gives one key another quota, or with `None` that of its tier or the usual one again. Nothing changes if
+    /// there is no such limit.
     ///
     /// ```
     /// use tower_ballast_core::{Key, count};

@@ -3,7 +3,7 @@ mod queue;
 
 use std::{marker::PhantomData, sync::Arc};
 
-use tower_ballast_core::{Enforcement, Event, Key, Name, Observer};
+use tower_ballast_core::{Enforcement, Event, Name, Observer};
 use tower_layer::Layer;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     settle::Settlement,
     shared::Shared,
     standings::RateLimitStandings,
+    tier::Whose,
 };
 
 /// Limits how many requests pass in a time, and lets those that matter most pass first.
@@ -147,7 +148,11 @@ impl<F, C, M, L, A> PriorityRateLimitLayer<F, C, M, L, A> {
     }
 
     /// Another limit, for each of many keys, that a request is held to as well. All are taken together
-    /// or none is. A request without a key is not held to it.
+    /// or none is. A request without a key is not held to it. The closure returns an `Option<Key>`, or an
+    /// `Option<(Key, Tier)>` where there are [tiers](KeyLimit#tiers).
+    ///
+    /// A [guaranteed](KeyLimit#guaranteed-shares) one refuses nobody, and lets a key pass within it when the common limit
+    /// has nothing left.
     ///
     /// Whose own limit is reached is refused at once, also by a layer with a queue: the queue is for
     /// the limit that all share, and nobody waits in it for a limit that holds for itself alone.
@@ -156,13 +161,14 @@ impl<F, C, M, L, A> PriorityRateLimitLayer<F, C, M, L, A> {
     ///
     /// If the layer has four such limits. Clones share them, so each one that is added to any of them counts.
     #[must_use]
-    pub fn per_key<R, K>(
+    pub fn per_key<R, K, W>(
         self,
         limit: KeyLimit,
         key: K,
     ) -> PriorityRateLimitLayer<F, C, M, PerKey<L, K>, A>
     where
-        K: Fn(&R) -> Option<Key>,
+        K: Fn(&R) -> W,
+        W: Into<Whose>,
     {
         let level = self.shared.levels.add(limit);
         let Self { shared, facts, settle, keys: others, measure, .. } = self;

@@ -1,18 +1,13 @@
-//! The limits by key that stand before the common one.
+//! The limits by key that stand before the common one, and the shares of it that keys are guaranteed.
 
 use std::sync::OnceLock;
 
-use tower_ballast_core::{Key, clock::Nanos};
+use tower_ballast_core::clock::Nanos;
 
-use crate::key_limit::KeyLimit;
+use crate::{claim::Claim, key_limit::KeyLimit, tier::Whose};
 
 /// The most limits by key of one layer.
 pub(crate) const MOST: usize = 4;
-
-/// The keys of one request, for each of the limits.
-pub(crate) type KeysOf = [Option<Key>; MOST];
-
-pub(crate) const NO_KEYS: KeysOf = [None; MOST];
 
 /// Limits that are taken together or not at all.
 #[derive(Debug, Default)]
@@ -49,40 +44,61 @@ impl Levels {
         self.0.iter().map_while(OnceLock::get)
     }
 
+    /// Those that refuse, with their numbers.
+    pub(crate) fn ceilings(&self) -> impl Iterator<Item = (usize, &KeyLimit)> {
+        self.iter().enumerate().filter(|(_, limit)| !limit.is_share)
+    }
+
     pub(crate) fn get(&self, level: usize) -> Option<&KeyLimit> {
         self.0.get(level)?.get()
     }
 
-    /// Takes so much of all, or of none and says when it would be there.
+    /// Takes of all, or of none and says when it would be there. Of a guaranteed share that is used up nothing is taken.
     #[inline]
-    pub(crate) fn take(&self, keys: &KeysOf, now: Nanos, cost: u32) -> Result<(), Nanos> {
-        for (level, (key, limit)) in keys.iter().zip(self.iter()).enumerate() {
-            if let Some(key) = key
-                && let Err(moment) = limit.take(*key, now, cost)
+    pub(crate) fn take(&self, claim: &mut Claim) -> Result<(), Nanos> {
+        let (now, cost) = (claim.taken, claim.cost);
+        for (level, limit) in self.iter().enumerate() {
+            if let Some((key, tier)) = claim.whose(level)
+                && let Err(moment) = limit.take(key, tier, now, cost)
             {
-                self.give_back_first(level, keys, cost);
-                return Err(moment);
+                if !limit.is_share {
+                    self.give_back_first(level, claim);
+                    return Err(moment);
+                }
+                claim.leave(level);
             }
         }
         Ok(())
     }
 
-    pub(crate) fn give_back(&self, keys: &KeysOf, cost: u32) {
-        self.give_back_first(MOST, keys, cost);
+    pub(crate) fn give_back(&self, claim: &Claim) {
+        self.give_back_first(MOST, claim);
     }
 
-    pub(crate) fn charge(&self, keys: &KeysOf, now: Nanos, cost: u32) {
-        for (key, limit) in keys.iter().zip(self.iter()) {
-            if let Some(key) = key {
-                limit.charge(*key, now, cost);
+    /// Takes of all whether it is there or not.
+    pub(crate) fn charge(&self, claim: &Claim, now: Nanos) {
+        for (level, limit) in self.iter().enumerate() {
+            if let Some((key, tier)) = claim.whose(level) {
+                limit.charge(key, tier, now, claim.cost);
             }
         }
     }
 
-    fn give_back_first(&self, levels: usize, keys: &KeysOf, cost: u32) {
-        for (key, limit) in keys.iter().zip(self.iter()).take(levels) {
-            if let Some(key) = key {
-                limit.give_back(*key, cost);
+    /// Whether there are guaranteed shares at all.
+    pub(crate) fn has_shares(&self) -> bool {
+        self.iter().any(|limit| limit.is_share)
+    }
+
+    /// Whether what was taken is within a share that is guaranteed.
+    pub(crate) fn is_within_share(&self, claim: &Claim) -> bool {
+        let mut levels = self.iter().enumerate();
+        levels.any(|(level, limit)| limit.is_share && claim.whose(level).is_some())
+    }
+
+    fn give_back_first(&self, levels: usize, claim: &Claim) {
+        for (level, limit) in self.iter().enumerate().take(levels) {
+            if let Some((key, tier)) = claim.whose(level) {
+                limit.give_back(key, tier, claim.cost);
             }
         }
     }
@@ -92,13 +108,13 @@ impl Levels {
 /// [`PriorityRateLimitLayer::per_key`](crate::PriorityRateLimitLayer::per_key).
 pub trait Keys<R> {
     #[doc(hidden)]
-    fn fill(&self, request: &R, keys: &mut [Option<Key>; MOST]);
+    fn fill(&self, request: &R, claim: &mut Claim);
 }
 
 /// No limits by key.
 impl<R> Keys<R> for () {
     #[inline]
-    fn fill(&self, _: &R, _: &mut KeysOf) {}
+    fn fill(&self, _: &R, _: &mut Claim) {}
 }
 
 /// One more limit by key.
@@ -109,17 +125,16 @@ pub struct PerKey<L, K> {
     pub(crate) level: usize,
 }
 
-impl<R, L, K> Keys<R> for PerKey<L, K>
+impl<R, L, K, W> Keys<R> for PerKey<L, K>
 where
     L: Keys<R>,
-    K: Fn(&R) -> Option<Key>,
+    K: Fn(&R) -> W,
+    W: Into<Whose>,
 {
     #[inline]
-    fn fill(&self, request: &R, keys: &mut KeysOf) {
-        self.others.fill(request, keys);
-        if let Some(place) = keys.get_mut(self.level) {
-            *place = (self.key)(request);
-        }
+    fn fill(&self, request: &R, claim: &mut Claim) {
+        self.others.fill(request, claim);
+        claim.set(self.level, (self.key)(request).into());
     }
 }
 

@@ -42,6 +42,12 @@
 //! request [costs](tower_ballast_core::Facts::cost) one unless its facts say otherwise, and what it has
 //! cost after all can be [settled](PriorityRateLimitLayer::settle) by its outcome.
 //!
+//! # Limits and shares of their own
+//!
+//! A [`KeyLimit`] holds for each of very many clients by itself, with [tiers](KeyLimit#tiers) and exceptions. As a ceiling
+//! it keeps each of them small, whatever the others do; [guaranteed](KeyLimit#guaranteed-shares), it gives each its share
+//! of the common limit whatever the others do, and lets it borrow what is spare.
+//!
 //! # Refusing or queueing
 //!
 //! | | [`PriorityRateLimitLayer::new`] | [`.queue(n)`](PriorityRateLimitLayer::queue) |
@@ -136,6 +142,7 @@
 //! | queue | none; `.queue(256)` is a good beginning |
 //! | longest wait | 1 second, batch 10 seconds |
 //! | floors | 10 %, 4 %, 1 % |
+//! | limits by key | none; a ceiling, unless it is guaranteed |
 //! | cost | 1 |
 //! | enforcement | on |
 //! | limits of signals | none, and the rate stays as it is |
@@ -144,8 +151,8 @@
 //! | period of measuring | 1 second |
 //! | schedule | none |
 //!
-//! The quota, the queue, the longest waits, the floors, the limits of signals, their period, the schedule and the enforcement change live through the
-//! [handle](PriorityRateLimitHandle), with what is left of the limit and who waits for it kept.
+//! The quota, the queue, the longest waits, the floors, the limits of signals, their period, the schedule, the quotas of keys and tiers and the enforcement change
+//! live through the [handle](PriorityRateLimitHandle), with what is left of the limit and who waits for it kept.
 //!
 //! # Cost
 //!
@@ -156,6 +163,7 @@
 
 pub mod adjust;
 mod adjusting;
+mod ahead;
 mod claim;
 mod door;
 mod exceptions;
@@ -184,6 +192,7 @@ mod statistics;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod tier;
 mod wait;
 mod waiting;
 
@@ -203,5 +212,6 @@ pub use self::{
     settle::{Settle, Settlement},
     standings::RateLimitStandings,
     statistics::{ClassStatistics, Statistics},
+    tier::{Tier, Whose},
     waiting::WaitingFuture,
 };

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    num::NonZeroU32,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,10 +11,7 @@ use std::{
 
 use tower_ballast_core::{Key, RetryAfter, clock::Nanos};
 
-use crate::{
-    Quota,
-    gate::{Algorithm, Gate},
-};
+use crate::{Quota, ahead::Ahead, gate::Algorithm};
 
 /// The most clients that promises are remembered for.
 const MOST: usize = 4096;
@@ -43,7 +39,7 @@ pub(crate) struct Promises {
     kept: Mutex<Kept>,
     /// When the last of them can no longer be claimed. Spares the lock while there are none.
     until: AtomicU64,
-    share: Gate,
+    share: Ahead,
 }
 
 #[derive(Debug, Default)]
@@ -65,12 +61,12 @@ impl Promises {
         Self {
             kept: Mutex::default(),
             until: AtomicU64::new(0),
-            share: Gate::new(Algorithm::Gcra, share_of(quota)),
+            share: Ahead::new(Algorithm::Gcra, quota, SHARE),
         }
     }
 
     pub(crate) fn configure(&self, now: Nanos, quota: Quota) {
-        self.share.configure(now, share_of(quota));
+        self.share.configure(now, quota);
     }
 
     /// Whether anybody may come at a moment that it was promised.
@@ -108,7 +104,7 @@ impl Promises {
 
     /// Whether a client comes at a moment that it was promised, which is then used up.
     pub(crate) fn claim(&self, client: Key, now: Nanos, cost: u32) -> bool {
-        self.use_up(client, now) && self.share.take(now, cost).is_ok()
+        self.use_up(client, now) && self.share.take(now, cost)
     }
 
     /// Uses up the earliest moment that a client was promised and that has come; says whether there is one.
@@ -190,15 +186,6 @@ impl Moments {
         while self.first().is_some_and(|moment| moment + LATE < now) {
             self.remove_first();
         }
-    }
-}
-
-/// As many at once, in ten times the time: of a low count there is no tenth.
-fn share_of(quota: Quota) -> Quota {
-    let (period, burst) = (quota.period().saturating_mul(SHARE), quota.burst_size());
-    match (NonZeroU32::new(quota.count()), NonZeroU32::new(burst)) {
-        (Some(count), Some(burst)) => Quota::per(period, count).burst(burst),
-        _ => Quota::CLOSED,
     }
 }
 

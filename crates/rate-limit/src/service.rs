@@ -11,7 +11,7 @@ use crate::{
     adjust::Measure,
     claim::{Claim, Refused},
     future::ResponseFuture,
-    levels::{Keys, NO_KEYS},
+    levels::Keys,
     modes::Refuse,
     settle::Settle,
     shared::Shared,
@@ -64,10 +64,9 @@ impl<S, F, C, M, L, A> PriorityRateLimit<S, F, C, M, L, A> {
     {
         let (now, cost) = (clock::now(), self.facts.cost(request).get());
         self.measure.come_by(&self.shared, now);
-        let mut keys = NO_KEYS;
-        self.keys.fill(request, &mut keys);
-        let claim = Claim { taken: now, cost, keys };
-        let passed = self.shared.take(&claim);
+        let mut claim = Claim::new(now, cost);
+        self.keys.fill(request, &mut claim);
+        let passed = self.shared.take(&mut claim);
         if passed.is_ok() {
             self.shared.passed(|| self.facts.key(request), now);
         }
@@ -160,10 +159,10 @@ where
         if self.shared.enforcement.is_off() {
             return ResponseFuture::free(self.inner.call(request), A::Gauge::default());
         }
-        let (claim, passed) = self.claim(&request);
+        let (mut claim, passed) = self.claim(&request);
         if let Err(later) = passed {
             let rank = self.rank(&request, claim.cost);
-            if self.shared.keeps_promise(&rank, &claim, later) {
+            if self.shared.passes_ahead(&rank, &mut claim, later) {
                 return self.call_now(request, claim);
             }
             let refusal = self.shared.limited(&rank, &claim, later);

@@ -19,6 +19,7 @@ use tower_ballast_core::{
 use crate::{
     Quota,
     adjusting::Adjusting,
+    ahead::Ahead,
     claim::{Claim, Refused},
     door::Door,
     gate::{Algorithm, Gate, Later},
@@ -42,6 +43,8 @@ pub struct Shared {
     algorithm: Algorithm,
     pub(crate) slots: Slots,
     pub(crate) promises: Promises,
+    /// What passes ahead within guaranteed shares.
+    pub(crate) ahead: Ahead,
     most_waiting: AtomicU32,
     longest_waits: [Span; 4],
     needs: Span,
@@ -70,6 +73,7 @@ impl Shared {
             algorithm,
             slots: Slots::new(quota),
             promises: Promises::new(quota),
+            ahead: Ahead::new(algorithm, quota, 1),
             most_waiting: AtomicU32::new(0),
             longest_waits: seconds.map(|seconds| Span::new(Duration::from_secs(seconds))),
             needs: Span::default(),
@@ -131,30 +135,13 @@ impl Shared {
 
     /// Takes what a request asks for, of all limits or of none.
     #[inline]
-    pub(crate) fn take(&self, claim: &Claim) -> Result<(), Refused> {
+    pub(crate) fn take(&self, claim: &mut Claim) -> Result<(), Refused> {
         self.follow_schedule(claim.taken);
-        self.levels.take(&claim.keys, claim.taken, claim.cost).map_err(Refused::Key)?;
+        self.levels.take(claim).map_err(Refused::Key)?;
         self.door.try_pass(claim.taken, claim.cost).map_err(|later| match later {
             Some(later) => Refused::Gate(later),
             None => Refused::Others,
         })
-    }
-
-    /// Lets a client pass that comes at the moment it was promised. What it asked for by key is taken.
-    #[cold]
-    pub(crate) fn keeps_promise(&self, rank: &Rank, claim: &Claim, refused: Refused) -> bool {
-        let (now, cost) = (claim.taken, claim.cost);
-        let Some(client) = rank.client.filter(|_| self.promises.are_out(now)) else { return false };
-        let is_open_to_it = match refused {
-            Refused::Gate(later) => matches!(later, Later::At(_)),
-            Refused::Others => !self.door.has_waiting_above(rank.class),
-            Refused::Key(_) => false,
-        };
-        let keeps = is_open_to_it && self.promises.claim(client, now, cost);
-        if keeps {
-            self.door.gate.charge(now, cost);
-        }
-        keeps
     }
 
     /// A client has passed without its promise; if the moment of one has come, that was what it came for.
@@ -174,7 +161,10 @@ impl Shared {
 
     /// Gives back what was taken and not used.
     pub(crate) fn give_back(&self, claim: &Claim) {
-        self.levels.give_back(&claim.keys, claim.cost);
+        self.levels.give_back(claim);
+        if claim.ahead {
+            self.ahead.give_back(claim.taken, claim.cost);
+        }
         self.door.gate.give_back(claim.taken, claim.cost);
         self.door.stir();
     }
@@ -184,7 +174,7 @@ impl Shared {
     pub(crate) fn limited(&self, rank: &Rank, claim: &Claim, refused: Refused) -> Refusal {
         let now = claim.taken;
         if !matches!(refused, Refused::Key(_)) {
-            self.levels.give_back(&claim.keys, claim.cost);
+            self.levels.give_back(claim);
         }
         let earliest = match refused {
             Refused::Key(Nanos::MAX) | Refused::Gate(Later::Never) => {
@@ -233,14 +223,20 @@ impl Shared {
             Settlement::Keep => {}
             Settlement::Cost(actual) if actual > claim.cost => {
                 let more = actual - claim.cost;
-                self.levels.charge(&claim.keys, now, more);
+                self.levels.charge(&claim.costs(more), now);
+                if claim.ahead {
+                    self.ahead.charge(now, more);
+                }
                 gate.charge(now, more);
             }
             Settlement::Cost(actual) => {
-                self.give_back(&Claim { cost: claim.cost - actual, ..*claim });
+                self.give_back(&claim.costs(claim.cost - actual));
             }
             Settlement::Refund => self.give_back(claim),
-            Settlement::Drain => gate.drain(now),
+            Settlement::Drain => {
+                gate.drain(now);
+                self.ahead.drain(now);
+            }
         }
     }
 

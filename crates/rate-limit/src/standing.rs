@@ -62,7 +62,7 @@ pub(crate) fn join(
 ) -> Entry {
     let entry = enter(shared, rank, deadline, claim);
     if matches!(entry, Entry::Refused(_)) {
-        shared.levels.give_back(&claim.keys, claim.cost);
+        shared.levels.give_back(&claim);
     }
     entry
 }
@@ -157,7 +157,7 @@ impl Standing {
                     let waited = clock::nanos_in(now.since(self.since));
                     self.shared.counts.waited(self.rank.class, waited);
                     self.shared.passed(|| self.rank.client, now);
-                    let claim = Claim { taken: now, ..self.claim };
+                    let claim = self.claim.taken_at(now);
                     return Poll::Ready(Ok(Unspent::new(&self.shared, self.rank, claim)));
                 }
                 Look::Never => return Poll::Ready(Err(Shared::never(self.rank.class))),
@@ -197,7 +197,7 @@ impl Standing {
 impl Drop for Standing {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.shared.levels.give_back(&self.claim.keys, self.claim.cost);
+            self.shared.levels.give_back(&self.claim);
             self.shared.door.quit(place);
         }
     }

@@ -1,12 +1,11 @@
 use std::{fmt, sync::Arc};
 
-use tower_ballast_core::{Standing, Standings, clock};
-
-use crate::{
-    handle::PriorityRateLimitHandle,
-    levels::{Keys, KeysOf, NO_KEYS},
-    shared::Shared,
+use tower_ballast_core::{
+    Standing, Standings,
+    clock::{self, Nanos},
 };
+
+use crate::{claim::Claim, handle::PriorityRateLimitHandle, levels::Keys, shared::Shared};
 
 /// Tells what is left of each limit of a layer: of those by key, for the keys that its own closures give a request,
 /// and of the one that all share. Made by
@@ -24,19 +23,20 @@ impl<L> RateLimitStandings<L> {
 }
 
 impl<R, L: Keys<R>> Standings<R> for RateLimitStandings<L> {
-    type Kept = KeysOf;
+    type Kept = Claim;
 
-    fn keep(&self, request: &R) -> KeysOf {
-        let mut keys = NO_KEYS;
-        self.keys.fill(request, &mut keys);
-        keys
+    fn keep(&self, request: &R) -> Claim {
+        let mut whose = Claim::new(Nanos::ZERO, 0);
+        self.keys.fill(request, &mut whose);
+        whose
     }
 
-    fn each(&self, keys: &KeysOf, tell: &mut dyn FnMut(&Standing<'_>)) {
+    /// A guaranteed share is no limit, and not told.
+    fn each(&self, whose: &Claim, tell: &mut dyn FnMut(&Standing<'_>)) {
         let now = clock::now();
-        for (key, limit) in keys.iter().zip(self.shared.levels.iter()) {
-            if let Some(key) = key {
-                tell(&limit.standing(*key, now));
+        for (level, limit) in self.shared.levels.ceilings() {
+            if let Some((key, tier)) = whose.whose(level) {
+                tell(&limit.standing(key, tier, now));
             }
         }
         self.shared.tell_common(tell);

@@ -29,6 +29,9 @@ impl Statistics {
 pub struct ClassStatistics {
     /// How many wait now.
     pub waiting: u32,
+    /// Passed within a [guaranteed share](crate::KeyLimit::guaranteed), though the limit had nothing left or others
+    /// waited.
+    pub guaranteed: u64,
     /// Passed after a wait.
     pub waited: u64,
     /// How long those have waited in all, in nanoseconds.
@@ -49,6 +52,7 @@ pub(crate) struct Counts([Count; 4]);
 
 #[derive(Debug, Default)]
 struct Count {
+    guaranteed: AtomicU64,
     waited: AtomicU64,
     waited_nanos: AtomicU64,
     limited: AtomicU64,
@@ -69,6 +73,10 @@ impl Counts {
         count.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn guaranteed(&self, class: Priority) {
+        self.0[class.index()].guaranteed.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn waited(&self, class: Priority, nanos: u64) {
         let count = &self.0[class.index()];
         count.waited.fetch_add(1, Relaxed);
@@ -80,6 +88,7 @@ impl Counts {
             let count = &self.0[n];
             ClassStatistics {
                 waiting: waiting[n],
+                guaranteed: count.guaranteed.load(Relaxed),
                 waited: count.waited.load(Relaxed),
                 waited_nanos: count.waited_nanos.load(Relaxed),
                 limited: count.limited.load(Relaxed),

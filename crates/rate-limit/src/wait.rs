@@ -49,7 +49,7 @@ where
         if self.shared.enforcement.is_off() {
             return self.free(&readiness, request);
         }
-        let (claim, passed) = self.claim(&request);
+        let (mut claim, passed) = self.claim(&request);
         if passed.is_ok() && matches!(readiness, Readiness::Ready) {
             return self.call_now(request, claim).into();
         }
@@ -59,7 +59,7 @@ where
             Err(refused @ Refused::Key(_)) => {
                 Entry::Refused(self.shared.limited(&rank, &claim, refused))
             }
-            Err(refused) if self.shared.keeps_promise(&rank, &claim, refused) => {
+            Err(refused) if self.shared.passes_ahead(&rank, &mut claim, refused) => {
                 Entry::Passed(Unspent::new(&self.shared, rank, claim))
             }
             Err(_) => {
