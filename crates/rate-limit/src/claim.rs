@@ -38,6 +38,13 @@ impl Claim {
         Self { taken, ..self }
     }
 
+    /// Whether it takes of no limit by key.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "where there are no keys the compiler sees it")]
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.keys.iter().all(Option::is_none)
+    }
+
     /// Whose limit it takes of, at one level.
     #[inline]
     pub(crate) fn whose(&self, level: usize) -> Option<(Key, Option<Tier>)> {

@@ -67,7 +67,8 @@ where
 {
     type Output = Result<T, BoxError>;
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Calling { response, bill, gauge } => {

@@ -91,6 +91,8 @@ impl<F, C, M, L, A> PriorityRateLimitLayer<F, C, M, L, A> {
 
     /// Lets up to `most` callers of each class wait for their turn, of the highest also in the places of the lowest.
     /// The inner service must then be `Clone`.
+    ///
+    /// A call that waits does so in a box of its own. One that passes at once allocates nothing.
     #[must_use]
     pub fn queue(self, most: u32) -> PriorityRateLimitLayer<F, C, Queue, L, A> {
         self.shared.set_most_waiting(most);

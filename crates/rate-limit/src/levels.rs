@@ -54,8 +54,16 @@ impl Levels {
     }
 
     /// Takes of all, or of none and says when it would be there. Of a guaranteed share that is used up nothing is taken.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "where there are no keys the compiler sees it")]
     pub(crate) fn take(&self, claim: &mut Claim) -> Result<(), Nanos> {
+        if claim.is_nobodys() {
+            return Ok(());
+        }
+        self.take_each(claim)
+    }
+
+    fn take_each(&self, claim: &mut Claim) -> Result<(), Nanos> {
         let (now, cost) = (claim.taken, claim.cost);
         for (level, limit) in self.iter().enumerate() {
             if let Some((key, tier)) = claim.whose(level)

@@ -54,7 +54,8 @@ impl<S, F, C, M, L, A> PriorityRateLimit<S, F, C, M, L, A> {
     }
 
     /// Tries to take what the request asks for, of all limits or of none.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an answer handed on in memory stalls as a move does")]
     pub(crate) fn claim<R>(&self, request: &R) -> (Claim, Result<(), Refused>)
     where
         S: Service<R>,

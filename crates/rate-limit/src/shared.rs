@@ -134,7 +134,8 @@ impl Shared {
     }
 
     /// Takes what a request asks for, of all limits or of none.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "without keys little is left of it")]
     pub(crate) fn take(&self, claim: &mut Claim) -> Result<(), Refused> {
         self.follow_schedule(claim.taken);
         self.levels.take(claim).map_err(Refused::Key)?;

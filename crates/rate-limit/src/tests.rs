@@ -42,6 +42,13 @@ async fn a_burst_passes_and_the_rest_is_told_its_moments() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_makes_no_call_larger() {
+    let (echo, layer) = (Scripted::echo(), PriorityRateLimitLayer::new(Quota::CLOSED));
+    let (mut one, mut other) = (layer.layer(echo.clone()), layer.clone().queue(10).layer(echo));
+    assert_eq!(size_of_val(&one.call(1_u32)), size_of_val(&other.call(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_who_wait_pass_at_the_rate_of_the_limit() {
     let layer = PriorityRateLimitLayer::new(Quota::per_second(count::<10>())).queue(100);
     let (service, began) = (layer.layer(Scripted::echo()), clock::now());

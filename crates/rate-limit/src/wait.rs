@@ -2,6 +2,7 @@
 //! drives a clone of the inner service.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -11,14 +12,14 @@ use tower_service::Service;
 
 use crate::{
     adjust::Measure,
-    claim::Refused,
+    claim::{Claim, Refused},
     future::ResponseFuture,
     levels::Keys,
     modes::Queue,
     service::PriorityRateLimit,
     settle::Settle,
     standing::{self, Entry, Unspent},
-    waiting::{Slow, WaitingFuture},
+    waiting::{Slow, Waiting, WaitingFuture},
 };
 
 impl<S, F, C, R, L, A> Service<R> for PriorityRateLimit<S, F, C, Queue, L, A>
@@ -40,19 +41,55 @@ where
         Poll::Ready(Ok(()))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
+        let mut refused = None;
+        if matches!(self.readiness, Readiness::Ready) && !self.shared.enforcement.is_off() {
+            match self.claim(&request) {
+                (claim, Ok(())) => {
+                    self.readiness = Readiness::Unknown;
+                    return self.call_now(request, claim).into();
+                }
+                (claim, Err(why)) => refused = Some((claim, why)),
+            }
+        }
+        match self.call_slowly(request, refused) {
+            Ok(response) => response.into(),
+            Err(waiting) => waiting.into(),
+        }
+    }
+}
+
+/// The call that was made, or its rejection; or else what waits.
+type Called<S, F, R, C, A, G> = Result<ResponseFuture<F, C, G>, Pin<Box<Waiting<S, R, C, A>>>>;
+
+impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
+    /// When not all is there at once: what the call takes, and the service. What it was `refused` before
+    /// is not asked for again.
+    // Its answer is not yet the future: whoever hands that on in memory cannot build it in place.
+    #[cold]
+    #[inline(never)]
+    fn call_slowly<R>(
+        &mut self,
+        request: R,
+        refused: Option<(Claim, Refused)>,
+    ) -> Called<S, S::Future, R, C, A, A::Gauge>
+    where
+        S: Service<R>,
+        F: Facts<R>,
+        L: Keys<R>,
+        A: Measure<R, S::Response, S::Error> + Clone,
+    {
         let readiness = match self.readiness.take() {
-            Readiness::Failed(error) => return WaitingFuture::failed(error),
+            Readiness::Failed(error) => return Ok(ResponseFuture::rejected(error)),
             readiness => readiness,
         };
-        if self.shared.enforcement.is_off() {
-            return self.free(&readiness, request);
-        }
-        let (mut claim, passed) = self.claim(&request);
-        if passed.is_ok() && matches!(readiness, Readiness::Ready) {
-            return self.call_now(request, claim).into();
-        }
+        let (mut claim, passed) = match refused {
+            Some((claim, refused)) => (claim, Err(refused)),
+            None if self.shared.enforcement.is_off() => return self.free(&readiness, request),
+            None => self.claim(&request),
+        };
         let rank = self.rank(&request, claim.cost);
         let entry = match passed {
             Ok(()) => Entry::Passed(Unspent::new(&self.shared, rank, claim)),
@@ -69,30 +106,28 @@ where
         };
         match entry {
             Entry::Passed(unspent) => {
-                WaitingFuture::readying(self.slow(&readiness, request), Some(unspent))
+                Err(Box::pin(Waiting::readying(self.slow(&readiness, request), Some(unspent))))
             }
             Entry::Stand(standing) => {
-                WaitingFuture::standing(self.slow(&readiness, request), standing)
+                Err(Box::pin(Waiting::standing(self.slow(&readiness, request), standing)))
             }
             Entry::Refused(refusal) => match self.shared.reject(refusal) {
                 Some(rejected) => {
                     // What was readied for this call is let go.
                     let _ = readiness.let_go(&mut self.inner);
-                    ResponseFuture::rejected(rejected).into()
+                    Ok(ResponseFuture::rejected(rejected))
                 }
                 None => self.free(&readiness, request),
             },
         }
     }
-}
 
-impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
     /// A call that nothing is taken for.
     fn free<R>(
         &mut self,
         readiness: &Readiness,
         request: R,
-    ) -> WaitingFuture<S, S::Future, R, C, A, A::Gauge>
+    ) -> Called<S, S::Future, R, C, A, A::Gauge>
     where
         S: Service<R>,
         F: Facts<R>,
@@ -100,9 +135,9 @@ impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
     {
         if matches!(readiness, Readiness::Ready) {
             let gauge = self.gauge(&request);
-            return ResponseFuture::free(self.inner.call(request), gauge).into();
+            return Ok(ResponseFuture::free(self.inner.call(request), gauge));
         }
-        WaitingFuture::readying(self.slow(readiness, request), None)
+        Err(Box::pin(Waiting::readying(self.slow(readiness, request), None)))
     }
 
     /// Measures a call that nothing is taken for, unless the layer is off.

@@ -7,7 +7,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
-use tower_ballast_core::{BoxError, Deadline, Reason, clock};
+use tower_ballast_core::{BoxError, Deadline, Deferred, Reason, clock};
 use tower_service::Service;
 
 use crate::{
@@ -19,25 +19,25 @@ use crate::{
 };
 
 pin_project! {
-    /// The answer of a [`PriorityRateLimit`](crate::PriorityRateLimit) with a queue.
+    /// The answer of a [`PriorityRateLimit`](crate::PriorityRateLimit) with a queue. It is as large as
+    /// that of one without: a call that has to wait does so in a box.
     #[must_use = "futures do nothing unless polled"]
     pub struct WaitingFuture<S, F, R, C, A = (), G = ()> {
         #[pin]
-        state: State<S, F, R, C, A, G>,
+        call: Deferred<Waiting<S, R, C, A>, ResponseFuture<F, C, G>>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    enum State<S, F, R, C, A, G> {
+    /// A call that cannot be made at once.
+    #[project = WaitingProj]
+    pub(crate) enum Waiting<S, R, C, A> {
         Standing { slow: Option<Slow<S, R, C, A>>, standing: Standing, #[pin] timer: Option<Sleep> },
         Readying {
             slow: Option<Slow<S, R, C, A>>,
             unspent: Option<Unspent>,
             #[pin] timer: Option<Sleep>,
         },
-        Calling { #[pin] response: ResponseFuture<F, C, G> },
-        Failed { error: Option<BoxError> },
     }
 }
 
@@ -51,17 +51,13 @@ pub(crate) struct Slow<S, R, C, A> {
     pub(crate) shared: Arc<Shared>,
 }
 
-impl<S, F, R, C, A, G> WaitingFuture<S, F, R, C, A, G> {
+impl<S, R, C, A> Waiting<S, R, C, A> {
     pub(crate) const fn standing(slow: Slow<S, R, C, A>, standing: Standing) -> Self {
-        Self { state: State::Standing { slow: Some(slow), standing, timer: None } }
+        Self::Standing { slow: Some(slow), standing, timer: None }
     }
 
     pub(crate) const fn readying(slow: Slow<S, R, C, A>, unspent: Option<Unspent>) -> Self {
-        Self { state: State::Readying { slow: Some(slow), unspent, timer: None } }
-    }
-
-    pub(crate) const fn failed(error: BoxError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
+        Self::Readying { slow: Some(slow), unspent, timer: None }
     }
 }
 
@@ -69,7 +65,15 @@ impl<S, F, R, C, A, G> From<ResponseFuture<F, C, G>> for WaitingFuture<S, F, R, 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn from(response: ResponseFuture<F, C, G>) -> Self {
-        Self { state: State::Calling { response } }
+        Self { call: Deferred::now(response) }
+    }
+}
+
+impl<S, F, R, C, A, G> From<Pin<Box<Waiting<S, R, C, A>>>> for WaitingFuture<S, F, R, C, A, G> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
+    fn from(waiting: Pin<Box<Waiting<S, R, C, A>>>) -> Self {
+        Self { call: Deferred::later(waiting) }
     }
 }
 
@@ -82,33 +86,49 @@ where
 {
     type Output = Result<S::Response, BoxError>;
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "an outcome handed on in memory stalls as a move does")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        self.project().call.poll(cx)
+    }
+}
+
+impl<S, R, C, A> Future for Waiting<S, R, C, A>
+where
+    S: Service<R>,
+    S::Error: Into<BoxError>,
+    C: Settle<S::Response, S::Error> + Clone,
+    A: Measure<R, S::Response, S::Error>,
+{
+    /// The call that was made, or the rejection.
+    type Output = ResponseFuture<S::Future, C, A::Gauge>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let next = match state.as_mut().project() {
-                StateProj::Standing { slow, standing, timer } => {
-                    match ready!(standing.poll_turn(timer, cx)) {
-                        Ok(unspent) => State::Readying {
-                            slow: slow.take(),
-                            unspent: Some(unspent),
-                            timer: None,
-                        },
+            match self.as_mut().project() {
+                WaitingProj::Standing { slow, standing, timer } => {
+                    let unspent = match ready!(standing.poll_turn(timer, cx)) {
+                        Ok(unspent) => Some(unspent),
                         Err(refusal) => match standing.refuse(refusal) {
-                            Some(rejected) => State::Failed { error: Some(rejected) },
-                            None => {
-                                State::Readying { slow: slow.take(), unspent: None, timer: None }
+                            Some(rejected) => {
+                                return Poll::Ready(ResponseFuture::rejected(rejected));
                             }
+                            None => None,
                         },
-                    }
+                    };
+                    let slow = slow.take().expect("kept until the caller's turn");
+                    self.set(Self::readying(slow, unspent));
                 }
-                StateProj::Readying { slow, unspent, timer } => {
+                WaitingProj::Readying { slow, unspent, timer } => {
                     let waiting = slow.as_mut().expect("kept until the service is ready");
                     match waiting.inner.poll_ready(cx) {
                         // What was taken goes back at once.
-                        Poll::Ready(Err(error)) => State::Failed { error: Some(error.into()) },
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(ResponseFuture::rejected(error.into()));
+                        }
                         Poll::Ready(Ok(())) => {
                             let Some(slow) = slow.take() else { continue };
-                            State::Calling { response: slow.call(unspent) }
+                            return Poll::Ready(slow.call(unspent));
                         }
                         Poll::Pending => {
                             let (Some(waits), Some(deadline)) = (&*unspent, waiting.deadline)
@@ -116,21 +136,15 @@ where
                                 return Poll::Pending;
                             };
                             ready!(poll_until(timer, deadline, cx));
-                            let Some(rejected) = waits.refuse(Reason::DeadlinePassed) else {
-                                *unspent = None;
-                                return Poll::Pending;
-                            };
-                            State::Failed { error: Some(rejected) }
+                            if let Some(rejected) = waits.refuse(Reason::DeadlinePassed) {
+                                return Poll::Ready(ResponseFuture::rejected(rejected));
+                            }
+                            *unspent = None;
+                            return Poll::Pending;
                         }
                     }
                 }
-                StateProj::Calling { response } => return response.poll(cx),
-                StateProj::Failed { error } => {
-                    let error = error.take().expect("a future is not polled after it is ready");
-                    return Poll::Ready(Err(error));
-                }
-            };
-            state.set(next);
+            }
         }
     }
 }
@@ -170,11 +184,15 @@ fn poll_until(
 
 impl<S, F, R, C, A, G> std::fmt::Debug for WaitingFuture<S, F, R, C, A, G> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match &self.state {
-            State::Standing { .. } => "WaitingFuture(standing)",
-            State::Readying { .. } => "WaitingFuture(readying)",
-            State::Calling { .. } => "WaitingFuture(calling)",
-            State::Failed { .. } => "WaitingFuture(failed)",
+        f.debug_tuple("WaitingFuture").field(&self.call).finish()
+    }
+}
+
+impl<S, R, C, A> std::fmt::Debug for Waiting<S, R, C, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Standing { .. } => "standing",
+            Self::Readying { .. } => "readying",
         })
     }
 }
