@@ -433,7 +433,7 @@ fn futures_are_small() {
         assert!(size_of_a_call(&mut seven.layer(Inner(())), ()) <= 480);
         let client = size_of_a_call(&mut http_client().layer(Ok200), get());
         let server = size_of_a_call(&mut http_server().layer(Ok200), get());
-        assert!(client <= 1312 && server <= 664, "{client} and {server} bytes");
+        assert!(client <= 1312 && server <= 360, "{client} and {server} bytes");
     });
 }
 
