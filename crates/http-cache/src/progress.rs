@@ -39,8 +39,12 @@ impl Progress {
         found.cloned()
     }
 
-    pub(crate) fn add(&self, identity: Identity, coming: Coming) {
-        self.part(identity.target()).entry(identity).or_default().push(coming);
+    /// Adds one, unless there was a purge since: whoever counts one after that look finds it here and lets go of it.
+    pub(crate) fn add(&self, identity: Identity, coming: Coming, is_now: impl FnOnce() -> bool) {
+        let mut part = self.part(identity.target());
+        if is_now() {
+            part.entry(identity).or_default().push(coming);
+        }
     }
 
     pub(crate) fn remove(&self, identity: &Identity, entry: &Arc<Entry>) {

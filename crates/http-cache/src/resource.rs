@@ -1,6 +1,15 @@
 //! What is kept for a target: its variants with their bodies.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+    },
+};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -25,6 +34,17 @@ pub(crate) struct Resource {
     alone_until: Nanos,
     /// The number of the root of its target, if targets have roots.
     root: u64,
+    settled: Settled,
+}
+
+/// Whether it is known that no purge came while it was put into the store. Of a copy it is not known yet.
+#[derive(Default)]
+struct Settled(AtomicBool);
+
+impl Clone for Settled {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// One answer.
@@ -39,7 +59,8 @@ pub(crate) struct Variant {
 impl Resource {
     /// A root.
     pub(crate) fn root(number: u64) -> Self {
-        Self { root: number, ..Self::default() }
+        // There is nothing in it that a purge would forbid.
+        Self { root: number, settled: Settled(AtomicBool::new(true)), ..Self::default() }
     }
 
     /// The number of the root it belongs to.
@@ -49,6 +70,16 @@ impl Resource {
 
     pub(crate) fn belong_to(&mut self, root: u64) {
         self.root = root;
+    }
+
+    /// From now on it may be served.
+    pub(crate) fn settle(&self) {
+        self.settled.0.store(true, Release);
+    }
+
+    /// Whether it may be served.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.0.load(Acquire)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

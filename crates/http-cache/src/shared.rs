@@ -10,9 +10,9 @@ use std::{
 };
 
 use http::{HeaderMap, Uri};
-use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
+use tower_ballast_cache::store::Store;
 use tower_ballast_core::{
-    Event, EventKind, Invalid, Key, Ratio, Reporter,
+    Event, EventKind, Key, Reporter,
     clock::{self, Nanos},
     epochs::{Epoch, Epochs},
     flights::Flights,
@@ -26,7 +26,7 @@ use crate::{
     progress::{Coming, Progress},
     resource::{Resource, Stored, Variant},
     settings::Settings,
-    sizes::{CAPACITY, Sizes},
+    sizes::Sizes,
     statistics::{Counts, Statistics, count},
     targets::Targets,
 };
@@ -37,9 +37,9 @@ const ALONE: Duration = Duration::from_secs(60);
 const PARTS: usize = 64;
 
 pub(crate) struct Shared {
-    store: OnceLock<Box<dyn Store<Identity, Stored>>>,
+    pub(crate) store: OnceLock<Box<dyn Store<Identity, Stored>>>,
     /// What was set, also for the store that will be there.
-    sizes: Mutex<Sizes>,
+    pub(crate) sizes: Mutex<Sizes>,
     pub(crate) flights: Flights<Arc<str>, Shares, Own>,
     pub(crate) progress: Progress,
     renewing: Mutex<HashSet<Arc<str>>>,
@@ -73,45 +73,6 @@ impl Shared {
         }
     }
 
-    pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
-        &**self.store.get_or_init(|| Box::new(within(self.sizes().capacity.unwrap_or(CAPACITY))))
-    }
-
-    pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
-        let capacity = self.sizes().capacity;
-        if self.store.set(store).is_ok()
-            && let Some(capacity) = capacity
-        {
-            self.store().resize(capacity);
-        }
-    }
-
-    pub(crate) fn set_capacity(&self, capacity: Capacity) {
-        self.sizes().capacity = Some(capacity);
-        if let Some(store) = self.store.get() {
-            store.resize(capacity);
-        }
-    }
-
-    pub(crate) fn set_largest(&self, bytes: u64) {
-        self.sizes().largest = Some(bytes);
-        self.settings.set_largest(bytes);
-    }
-
-    pub(crate) fn set_coming(&self, bytes: u64) {
-        self.sizes().coming = Some(bytes);
-        self.allowance.set_limit(bytes);
-    }
-
-    pub(crate) fn check_sizes(&self) -> Result<(), Invalid> {
-        let store = self.store.get().map(|store| store.largest() as u64);
-        self.sizes().check(store)
-    }
-
-    fn sizes(&self) -> MutexGuard<'_, Sizes> {
-        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How many bytes the body of such an answer may have to be kept, if it may have any: what it would never find room for
     /// on its way is too large as well.
     pub(crate) fn largest(&self, identity: &Identity, entry: &Entry, tags: &[Key]) -> Option<u64> {
@@ -132,8 +93,8 @@ impl Shared {
 
     pub(crate) fn find(&self, identity: &Identity) -> Arc<Resource> {
         let Some(Stored(resource)) = self.store().get(identity) else { return Arc::default() };
-        let is_there = !self.has_roots()
-            || self.root(identity.target()).is_some_and(|number| number == resource.of_root());
+        let is_there = resource.is_settled()
+            && (!self.has_roots() || self.root(identity.target()) == Some(resource.of_root()));
         if is_there { resource } else { Arc::default() }
     }
 
@@ -180,32 +141,26 @@ impl Shared {
         }
         let mut resource = Resource::clone(&self.find(identity));
         change(&mut resource);
-        let is_kept = if resource.is_empty() && !resource.goes_alone(clock::now()) {
+        if resource.is_empty() && !resource.goes_alone(clock::now()) {
             self.store().remove(identity);
-            true
-        } else {
-            if self.has_roots() {
-                resource.belong_to(self.root_or_new(identity.target()));
-            }
-            resource.shrink(identity, self.store().largest());
-            let size = resource.size(identity);
-            self.store().put(identity.clone(), Stored(Arc::new(resource)), size)
-        };
-        // A purge that came meanwhile may have looked before it was there.
-        let is_now = self.epochs.is_now(epoch);
-        if !is_now {
-            self.store().remove(identity);
+            return self.epochs.is_now(epoch);
         }
-        is_now && is_kept
+        if self.has_roots() {
+            resource.belong_to(self.root_or_new(identity.target()));
+        }
+        resource.shrink(identity, self.store().largest());
+        let (size, resource) = (resource.size(identity), Arc::new(resource));
+        let put = || self.store().put(identity.clone(), Stored(Arc::clone(&resource)), size);
+        let is_kept = self.epochs.keep(epoch, put, || drop(self.store().remove(identity)));
+        if is_kept {
+            resource.settle();
+        }
+        is_kept
     }
 
     /// Lets others read along, unless there was a purge since.
     pub(crate) fn announce(&self, (identity, epoch): (&Identity, Epoch), coming: Coming) {
-        let entry = Arc::clone(&coming.entry);
-        self.progress.add(identity.clone(), coming);
-        if !self.epochs.is_now(epoch) {
-            self.progress.remove(identity, &entry);
-        }
+        self.progress.add(identity.clone(), coming, || self.epochs.is_now(epoch));
     }
 
     /// Lets go of what there is for a target. Whether there was anything is known where it has no root.
@@ -291,9 +246,4 @@ impl fmt::Debug for Shared {
 /// The present moment.
 pub(crate) fn now() -> Wall {
     Wall::from(clock::wall()).steady(clock::now())
-}
-
-/// A store in which one entry may take everything: how large a body may be is said elsewhere.
-fn within(capacity: Capacity) -> S3Fifo<Identity, Stored> {
-    S3Fifo::new(capacity).largest_share(Ratio::ONE)
 }

@@ -1,7 +1,11 @@
-//! What was said about sizes, and whether it makes sense together.
+//! What was said about sizes, whether it makes sense together, and the store that goes by it.
 
-use tower_ballast_cache::store::Capacity;
-use tower_ballast_core::Invalid;
+use std::sync::{MutexGuard, PoisonError};
+
+use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
+use tower_ballast_core::{Invalid, Ratio};
+
+use crate::{identity::Identity, resource::Stored, shared::Shared};
 
 /// What is kept where nothing else is said.
 pub(crate) const CAPACITY: Capacity = Capacity::mebibytes(64);
@@ -47,6 +51,62 @@ fn at_most(
         }
         _ => Ok(()),
     }
+}
+
+impl Shared {
+    pub(crate) fn store(&self) -> &dyn Store<Identity, Stored> {
+        match self.store.get() {
+            Some(store) => &**store,
+            None => self.first_store(),
+        }
+    }
+
+    #[cold]
+    fn first_store(&self) -> &dyn Store<Identity, Stored> {
+        // A store is made or set under this lock only: no capacity is set between the look at it and the store.
+        let sizes = self.sizes();
+        &**self.store.get_or_init(|| Box::new(within(sizes.capacity.unwrap_or(CAPACITY))))
+    }
+
+    pub(crate) fn set_store(&self, store: Box<dyn Store<Identity, Stored>>) {
+        let sizes = self.sizes();
+        if let Some(capacity) = sizes.capacity {
+            store.resize(capacity);
+        }
+        let _ = self.store.set(store);
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        let mut sizes = self.sizes();
+        sizes.capacity = Some(capacity);
+        if let Some(store) = self.store.get() {
+            store.resize(capacity);
+        }
+    }
+
+    pub(crate) fn set_largest(&self, bytes: u64) {
+        self.sizes().largest = Some(bytes);
+        self.settings.set_largest(bytes);
+    }
+
+    pub(crate) fn set_coming(&self, bytes: u64) {
+        self.sizes().coming = Some(bytes);
+        self.allowance.set_limit(bytes);
+    }
+
+    pub(crate) fn check_sizes(&self) -> Result<(), Invalid> {
+        let store = self.store.get().map(|store| store.largest() as u64);
+        self.sizes().check(store)
+    }
+
+    fn sizes(&self) -> MutexGuard<'_, Sizes> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A store in which one entry may take everything: how large a body may be is said elsewhere.
+fn within(capacity: Capacity) -> S3Fifo<Identity, Stored> {
+    S3Fifo::new(capacity).largest_share(Ratio::ONE)
 }
 
 #[cfg(test)]

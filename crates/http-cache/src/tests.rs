@@ -8,6 +8,7 @@ mod leaving;
 mod origin;
 mod parts;
 mod posted;
+mod purging;
 mod rules;
 mod settings;
 mod sharing;
