@@ -162,6 +162,53 @@ fn a_lower_class_gets_the_floor_that_is_set() {
     assert_eq!(turns_of_batch(&fork), 0);
 }
 
+#[test]
+fn the_lowest_class_has_its_turn_in_a_flood_of_the_highest_however_few_places_there_are() {
+    const HIGH: u32 = 1;
+    const BATCH: u32 = 0;
+    let class = |call: &u32| Some(if *call == BATCH { Priority::Batch } else { Priority::High });
+    let bound = Floors::default().longest_wait(Priority::Batch).unwrap();
+    for limit in 1..=100 {
+        let layer =
+            BulkheadLayer::new(limit).queue(1 + limit % 8).facts(facts().priority_from(class));
+        let begun = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&begun);
+        let service = layer.layer(service_fn(move |call: u32| {
+            log.lock().unwrap().push(call);
+            std::future::pending::<Result<u32, BoxError>>()
+        }));
+        paused(async {
+            let (mut running, mut waiting) = (VecDeque::<Response>::new(), Vec::<Response>::new());
+            for _ in 0..=bound {
+                for call in [HIGH, BATCH] {
+                    loop {
+                        let mut call: Response = Box::pin(service.clone().oneshot(call));
+                        let before = begun.lock().unwrap().len();
+                        let answer = poll(&mut call);
+                        match answer {
+                            Poll::Ready(_) => break,
+                            Poll::Pending if begun.lock().unwrap().len() > before => {
+                                running.push_back(call);
+                            }
+                            Poll::Pending => waiting.push(call),
+                        }
+                        waiting.retain_mut(|call| poll(call).is_pending());
+                    }
+                }
+                running.pop_front();
+                let before = begun.lock().unwrap().len();
+                let next = waiting.iter_mut().position(|call| {
+                    assert!(poll(call).is_pending());
+                    begun.lock().unwrap().len() > before
+                });
+                running.push_back(waiting.swap_remove(next.expect("somebody has its turn")));
+            }
+        });
+        let begun = begun.lock().unwrap();
+        assert!(begun[limit as usize..].contains(&BATCH), "{limit} places: {} turns", begun.len());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_never_ready_is_waited_for_without_end_where_there_is_no_deadline() {
     #[derive(Clone)]
