@@ -1,14 +1,7 @@
 //! The parts of a bulkhead.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{
-            AtomicBool,
-            Ordering::{Relaxed, SeqCst},
-            fence,
-        },
-    },
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -17,6 +10,14 @@ use tower_ballast_core::{Name, Ratio, clock, gate::Gate};
 use crate::{
     balance::{Balance, Gates},
     shared::Shared,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{
+            AtomicBool,
+            Ordering::{Relaxed, SeqCst},
+            fence,
+        },
+    },
 };
 
 /// For so long a share is kept for a part that was refused below it, where nobody waits.
@@ -127,7 +128,7 @@ impl Part {
         self.exchange.settle(Duration::ZERO, None);
     }
 
-    /// Somebody left.
+    /// Somebody left, from inside or from the queue: what it had, or would have had, may be another's.
     #[inline]
     pub(crate) fn left(&self, queue: bool) {
         fence(SeqCst);

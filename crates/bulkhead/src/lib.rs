@@ -64,7 +64,9 @@
 //! class the clients take turns, told apart by their [`Key`](tower_ballast_core::Key), so that one with a
 //! thousand requests in the queue gets no more than one with a few.
 //!
-//! A class has its floor of the places too, if that is half a place or more; the rest is for the highest. In a full queue the newest
+//! A class has its floor of the places too, or where that is less than half a place, one when it has earned a turn, which it does
+//! though nobody of it waits; the rest is for the highest. So however few places there are, each class has its
+//! [turns](tower_ballast_core::ranks::Floors#how-long-a-class-waits). In a full queue the newest
 //! request of the lowest class that has more than its floor gives up its place to one of a higher class, or
 //! of one that has less, and is refused as [`QueueFull`](Reason::QueueFull). A client may take as many places as are
 //! free or can be had so: a greedy one has half of them at the most.
@@ -140,6 +142,9 @@ mod division;
 mod future;
 mod handle;
 mod layer;
+#[cfg(ballast_loom)]
+#[doc(hidden)]
+pub mod model;
 mod modes;
 mod partitions;
 mod permit;
@@ -148,6 +153,7 @@ mod shared;
 pub mod shed;
 mod standing;
 mod statistics;
+mod sync;
 pub mod system;
 #[cfg(test)]
 mod tests;

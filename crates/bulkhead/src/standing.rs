@@ -28,8 +28,8 @@ pub(crate) enum Entry {
 /// A place in the queue; dropping it leaves the queue.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    shared: Arc<Shared>,
-    place: Option<Place>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) place: Option<Place>,
     class: Priority,
     joined: Nanos,
     until: Nanos,
@@ -129,6 +129,10 @@ impl Drop for Standing {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
             self.shared.gate.quit(place);
+            // What another part has given for it is to go on, or back.
+            if let Some(part) = &self.shared.part {
+                part.left(self.shared.may_wait());
+            }
         }
     }
 }

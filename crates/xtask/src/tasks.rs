@@ -88,7 +88,12 @@ fn each_crate_alone(run: &mut Run) {
 }
 
 fn loom(run: &mut Run, preemptions: u32) {
-    for package in ["tower-ballast-core", "tower-ballast-rate-limit", "tower-ballast-http-cache"] {
+    for package in [
+        "tower-ballast-core",
+        "tower-ballast-bulkhead",
+        "tower-ballast-rate-limit",
+        "tower-ballast-http-cache",
+    ] {
         run.step(
             &format!("loom models of {package}, {preemptions} preemptions"),
             "a model found an order of steps that breaks its claim",
