@@ -1,4 +1,5 @@
 mod hung;
+mod moves;
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +10,7 @@ use super::{
     Change, Limiter, Model, Outcome, Sample,
     bounds::{Bounds, seconds, setters, whole},
     epoch::{Epoch, Seen},
-    stage::{ABOVE, BASE_EVERY, BASE_FIRST, DRAIN, DRAINED, GROW, PAYS, PROBE, PROBE_EVERY, Stage},
+    stage::{ABOVE, BASE_EVERY, BASE_FIRST, DRAIN, DRAINED, PAYS, PROBE, PROBE_EVERY, Stage},
 };
 
 /// Keeps as many in flight as the service can use: what it ends in a second times what a call takes
@@ -93,13 +94,6 @@ impl BandwidthDelay {
         product + ABOVE * product.sqrt()
     }
 
-    /// Goes on at this limit, and measures once the change shows.
-    fn go(&mut self, at: Nanos, stage: Stage, limit: f64) {
-        self.stage = stage;
-        self.limit = self.bounds.clamp(limit).round();
-        self.epoch.begin(at);
-    }
-
     fn close(&mut self, now: Nanos) -> &'static str {
         let seen = self.seen(now);
         if self.epoch.is_barren() {
@@ -132,7 +126,7 @@ impl BandwidthDelay {
             if self.epoch.in_flight(now) < 0.7 * self.bandwidth * self.base {
                 self.base += 0.3 * (seen.latency - self.base);
             }
-            self.go(now, Stage::Cruise, self.limit);
+            self.cruise_on(self.limit);
             return "idle";
         }
         if seen.latency < 0.85 * self.base {
@@ -155,8 +149,11 @@ impl BandwidthDelay {
             self.go(at, Stage::Probe, (limit * PROBE).max(limit + 1.0));
             return "probe";
         }
-        let moved = (limit / self.limit - 1.0).abs() > 0.1;
-        self.go(if moved { at } else { now }, Stage::Cruise, limit);
+        if (limit / self.limit - 1.0).abs() > 0.1 {
+            self.go(at, Stage::Cruise, limit);
+        } else {
+            self.cruise_on(limit);
+        }
         "cruise"
     }
 
@@ -209,25 +206,6 @@ impl BandwidthDelay {
         self.probe_due = now + PROBE_EVERY;
         self.go(at, Stage::Cruise, self.cruising());
         "base"
-    }
-
-    /// The service ends much less than it did: with fewer workers, or slower ones.
-    fn mistrust(&mut self, at: Nanos, rate: f64) -> &'static str {
-        self.bandwidth = rate;
-        self.drain(at, rate * self.base, 3);
-        "stale"
-    }
-
-    fn drain(&mut self, at: Nanos, from: f64, left: u8) -> &'static str {
-        self.go(at, Stage::Drain { rate: self.bandwidth, left }, DRAIN * from);
-        "drain"
-    }
-
-    fn grow(&mut self, at: Nanos, rate: f64) -> &'static str {
-        self.bandwidth = rate;
-        let limit = self.limit;
-        self.go(at, Stage::Grow { rate, limit }, (limit * GROW).max(limit + 1.0));
-        "grow"
     }
 
     fn is_over(&self, now: Nanos) -> bool {

@@ -39,6 +39,11 @@ impl Epoch {
         self.tally = Tally::from(at);
     }
 
+    /// Begins where the last one ends, with the calls that ended last.
+    pub(super) fn go_on(&mut self) {
+        self.tally = self.tally.next();
+    }
+
     /// Takes in a call, if it counts already. The scatter is measured against `scale`, or if that
     /// is zero against the mean.
     pub(super) fn add(&mut self, sample: &Sample, scale: f64) -> bool {
@@ -83,8 +88,10 @@ impl Epoch {
     /// Whether its means mean something.
     pub(super) fn is_over(&self, now: Nanos, limit: f64, base: f64) -> bool {
         let (calls, age, mean) = (self.tally.calls(), self.tally.age(now), self.tally.mean());
-        // Calls that take all the same time come in waves: whole waves are counted.
-        let waves = if base > 0.0 { (2.0 * mean / base - 0.2).ceil() * base } else { 2.0 * mean };
+        // Calls that take all the same time come in waves: whole waves are counted, and the last one is
+        // not missed for what the base is off.
+        let waves = (2.0 * mean / base.max(1e-9) - 0.1).ceil() * base * 0.99;
+        let waves = if base > 0.0 { waves } else { 2.0 * mean };
         let needed = (self.scatter / (ERROR * ERROR)).min(8.0 * limit).clamp(20.0, 800.0);
         // With few callers it would never end, and then be of all times.
         calls >= needed && age >= waves || age > 1.0 + 16.0 * mean.max(base)

@@ -77,6 +77,20 @@ fn calls_that_take_the_same_time_or_scatter_widely_are_followed_as_well() {
     }
 }
 
+/// In a queue there is always one to take the place of who leaves, so that calls that all take the same
+/// time end together from then on.
+#[test]
+fn calls_that_end_in_waves_are_not_mistaken_for_more_or_less_than_they_are() {
+    for changes in [Changes::Workers, Changes::Service] {
+        let mut scene = scene(changes, Service::Lognormal(0.0), Errors::None);
+        scene.queue = 300;
+        let (median, worst) = figures(By::BandwidthDelay, &scene, FEW);
+        assert!(median.throughput >= 0.97, "{changes:?}: {median:?}");
+        assert!(worst.throughput >= 0.95, "{changes:?}: {worst:?}");
+        assert!(worst.latency <= 1.35, "{changes:?}: {worst:?}");
+    }
+}
+
 #[test]
 fn a_limit_that_is_not_reached_does_not_grow() {
     let mut scene = scene(Changes::Workers, USUAL, Errors::None);
@@ -149,7 +163,7 @@ fn scene(changes: Changes, service: Service, errors: Errors) -> Scene {
         Changes::Workers => [40, 20, 40].map(|workers| Phase { workers, service: 0.02 }),
         Changes::Service => [0.02, 0.04, 0.02].map(|service| Phase { workers: 40, service }),
     };
-    Scene { phases, length: 20.0, service, errors, offered: 3000.0 }
+    Scene { phases, length: 20.0, service, errors, offered: 3000.0, queue: 0 }
 }
 
 /// The median of the seeds, and the worst of them, each figure for itself.

@@ -50,6 +50,8 @@ pub(super) struct Scene {
     pub(super) errors: Errors,
     /// Calls in a second.
     pub(super) offered: f64,
+    /// How many may wait for the limit; the others are refused.
+    pub(super) queue: u32,
 }
 
 /// An answer: when it came, and what it took.
@@ -81,7 +83,8 @@ impl Scene {
 
     /// Runs from the beginning to the end, and gives all answers.
     pub(super) fn run(&self, limiter: &mut dyn Limiter, seed: u64) -> Vec<Answer> {
-        let (mut answers, mut limit, mut inside) = (Vec::new(), limiter.initial(), 0);
+        let (mut answers, mut limit) = (Vec::new(), limiter.initial());
+        let (mut inside, mut waiting) = (0, 0);
         let mut server = Server::new(self, seed);
         let mut arrival = server.exponential();
         loop {
@@ -92,10 +95,7 @@ impl Scene {
             }
             if arrival < end {
                 arrival += server.exponential();
-                if inside < limit {
-                    inside += 1;
-                    server.admit(now);
-                }
+                waiting = (waiting + 1).min(self.queue.max(limit.saturating_sub(inside)));
             } else if let Some(call) = server.finish() {
                 let latency = now - call.admitted;
                 let at = Nanos::from_nanos(86_400_000_000_000) + Duration::from_secs_f64(now);
@@ -107,6 +107,10 @@ impl Scene {
                 if call.outcome == Outcome::Answered {
                     answers.push((now, latency));
                 }
+            }
+            while inside < limit && waiting > 0 {
+                (inside, waiting) = (inside + 1, waiting - 1);
+                server.admit(now);
             }
             server.work(now);
         }
