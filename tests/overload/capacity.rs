@@ -349,16 +349,28 @@ const REACHED: [(Halved, Scatter, Figures); 10] = {
     let [none, little, much, bimodal, pareto] =
         [OTHERS[0].0, OTHERS[1].0, OTHERS[2].0, OTHERS[3].0, OTHERS[4].0];
     [
-        (workers, none, figures(0.89, 1.25, 1.0)),
+        (workers, none, figures(0.97, 1.25, 1.0)),
         (workers, little, figures(0.985, 1.25, 1.0)),
         (workers, much, figures(0.975, 1.35, 1.0)),
-        (workers, bimodal, figures(0.96, 1.35, 1.0)),
+        (workers, bimodal, figures(0.96, 1.4, 1.0)),
         (workers, pareto, figures(0.905, 1.4, 1.5)),
-        (service, none, figures(0.92, 1.2, 1.0)),
+        (service, none, figures(0.97, 1.25, 1.0)),
         (service, little, figures(0.98, 1.25, 1.0)),
-        (service, much, figures(0.96, 1.3, 1.0)),
+        (service, much, figures(0.96, 1.35, 1.0)),
         (service, bimodal, figures(0.95, 1.3, 1.5)),
-        (service, pareto, figures(0.92, 1.3, 1.5)),
+        (service, pareto, figures(0.92, 1.4, 1.5)),
+    ]
+};
+
+/// Whether ours is the best of all that find a limit, in throughput and in latency; it is always good first.
+const BEST: [(Scatter, [bool; 2]); 5] = {
+    let [none, little, much, bimodal, pareto] = OTHERS;
+    [
+        (none.0, [false, true]),
+        (little.0, [true, false]),
+        (much.0, [true, false]),
+        (bimodal.0, [false, true]),
+        (pareto.0, [false, false]),
     ]
 };
 
@@ -422,6 +434,11 @@ fn what_a_server_can_do_is_found_again_when_it_halves_and_doubles() {
             let good = peer.throughput >= WORST.throughput && peer.latency <= WORST.latency;
             assert!(!better || !good, "{halved:?}, {scatter:?}, {by:?}: {peer:?}, {ours:?}");
             assert!(peer.converged >= ours.converged, "{halved:?}, {scatter:?}, {by:?}: {ours:?}");
+            let best = BEST.into_iter().find(|(of, _)| *of == scatter).expect("each is there").1;
+            let is_best = [ours.throughput >= peer.throughput, ours.latency <= peer.latency];
+            for (asked, is_best) in best.into_iter().zip(is_best) {
+                assert!(is_best || !asked, "{halved:?}, {scatter:?}, {by:?}: {peer:?}, {ours:?}");
+            }
         }
     }
     // Each of the others fails at one of the two, the fixed limit at fewer workers.
@@ -492,11 +509,10 @@ fn without_bars(mut page: Page, all: &All) -> Page {
              by figure: one that lets all in has all the throughput, one that lets in hardly anything has no latency. What \
              is asserted: whoever is better than ours in one of the two misses the loosest bar in the other, 95 % or 1.50, \
              and none is good sooner. The best of the others is named with its other figure.\n\n\
-             Without any scatter ours has less throughput than `Vegas`, whose latency is twice as long. Calls that take \
-             all the same time come in waves: each time the limit goes down again after a look at what more would do, or to \
-             measure the latency without a queue, a whole wave is not begun, and the workers are idle for two or three tenths of a second. \
-             Tried without gain: to look every three seconds instead of every second (88.4 % by workers, 92.4 % by service, with three seeds), and \
-             to look with 10 % more instead of 25 % (88.4 % both).",
+             In throughput ours is asserted to be the best of all with lognormal times, in latency without scatter and with one call in a \
+             hundred that is long. Without any scatter calls end in waves; each measurement reaches from one \
+             wave to another, and so counts as many waves as times between them. When it did not, it took the rate for a third more or a quarter less \
+             than it was, and the throughput was 89.3 % by workers.",
         )
         .table(
             &["", "halves", "throughput", "best other", "latency", "best other", "good after", "best other"],
