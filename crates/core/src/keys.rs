@@ -55,16 +55,17 @@
 //!
 //! # Threads
 //!
-//! There is no lock. What passes is paid exactly once, at a place that is its key's before and after;
-//! who takes a place looks whether its key paid in that moment, and leaves it if so. In the moment
-//! in which two keys come to one place, or two threads bring in one key, a caller may be refused once too
-//! often, never too seldom.
+//! A key that has a place pays there without a lock. Who has none takes its place under the locks of its two sets, a
+//! 64th of all each, so that no key ever has two places; it pays there before others find it. What passes is paid exactly
+//! once, at a place that is its key's before and after. In the moment in which a place changes hands a caller may be
+//! refused once too often, never too seldom.
 
 mod pace;
 mod segments;
 mod set;
 #[cfg(all(test, not(ballast_loom)))]
 mod tests;
+mod turns;
 
 use std::ops::ControlFlow;
 
@@ -72,6 +73,7 @@ pub use self::pace::Pace;
 use self::{
     segments::Segments,
     set::{Place, Set},
+    turns::Turns,
 };
 use crate::{
     Key,
@@ -89,6 +91,7 @@ const CROWDED: usize = 4;
 #[derive(Debug)]
 pub struct KeyTable {
     segments: Segments,
+    turns: Turns,
     evictions: AtomicU64,
 }
 
@@ -99,7 +102,7 @@ impl KeyTable {
     pub fn new(capacity: u32) -> Self {
         let places = u64::from(capacity.clamp(1, MOST)) * 5 / 4;
         let sets = places.div_ceil(Set::PLACES as u64).max(2);
-        Self { segments: Segments::new(sets), evictions: AtomicU64::new(0) }
+        Self { segments: Segments::new(sets), turns: Turns::new(), evictions: AtomicU64::new(0) }
     }
 
     /// Takes so much of the key's quota, if it is there.
@@ -171,41 +174,62 @@ impl KeyTable {
         {
             return answer;
         }
-        let sets = self.segments.made(key);
-        let mut carried = 0;
+        self.bring_in(key, now, weight, &admits)
+    }
+
+    /// Pays at a place that the key has not got yet.
+    #[cold]
+    fn bring_in(
+        &self,
+        key: Key,
+        now: u64,
+        weight: u64,
+        admits: &impl Fn(u64) -> Result<(), Nanos>,
+    ) -> Result<(), Nanos> {
+        let (print, sets) = (print(key), self.segments.made(key));
+        // Until it ends nobody else brings in this key, or takes a place of these sets.
+        let _turn = self.turns.of(self.segments.sets_of(key));
         loop {
-            let place = if let Some(place) = self.segments.find(key, print) {
-                place
-            } else {
-                let (victim, was, arrival) = cheapest(sets, now);
-                admits(arrival)?;
-                if !victim.claim(was, print) {
-                    continue;
-                }
-                let paid = victim.arrival_after_claim();
-                if paid != arrival {
-                    // Its key paid meanwhile, and is not the cheapest any more. Or ours did, in another
-                    // thread, and then owes that wherever it goes.
-                    carried = carried.max(paid);
-                    victim.claim(print, was);
-                    continue;
-                }
-                victim.raise(carried);
-                if was != 0 && arrival > now {
-                    self.evictions.fetch_add(1, Relaxed);
-                }
-                only(sets, victim, print)
-            };
-            if let ControlFlow::Break(answer) = place.pay(print, now, weight, &admits) {
+            if let Some(place) = self.segments.find(key, print)
+                && let ControlFlow::Break(answer) = place.pay(print, now, weight, admits)
+            {
                 return answer;
+            }
+            let (victim, was, arrival) = cheapest(sets, now);
+            admits(arrival)?;
+            if !victim.claim(was, TAKEN) {
+                continue;
+            }
+            let left = victim.arrival_after_claim() == arrival;
+            // Its key may have paid meanwhile, and is not the cheapest any more then.
+            match if left {
+                victim.pay(TAKEN, now, weight, admits)
+            } else {
+                ControlFlow::Continue(())
+            } {
+                ControlFlow::Break(Ok(())) => {
+                    victim.claim(TAKEN, print);
+                    if was != 0 && arrival > now {
+                        self.evictions.fetch_add(1, Relaxed);
+                    }
+                    return Ok(());
+                }
+                ControlFlow::Break(refused) => {
+                    victim.claim(TAKEN, was);
+                    return refused;
+                }
+                ControlFlow::Continue(()) => _ = victim.claim(TAKEN, was),
             }
         }
     }
 }
 
-/// A fingerprint that is never that of an empty place.
+/// The print of a place that is changing hands.
+const TAKEN: u64 = u64::MAX;
+
+/// A fingerprint that is never that of an empty place, or of one that changes hands.
 fn print(key: Key) -> u64 {
-    key.get().max(1)
+    key.get().clamp(1, TAKEN - 1)
 }
 
 /// The place to take: one whose key owes nothing, or else that of the key that owes least. With the
@@ -218,24 +242,9 @@ fn cheapest([first, second]: [&Set; 2], now: u64) -> (Place<'_>, u64, u64) {
     let moves = free(first) <= CROWDED && free(first) < free(second);
     let sets = if moves { [second, first] } else { [first, second] };
     let found = sets.into_iter().flat_map(Set::places).map(|place| {
-        // The print first: if the place changes hands in between, the claim fails.
         let print = place.print();
         (place, print, place.arrival())
     });
     let cheapest = found.min_by_key(|&(_, _, arrival)| arrival.max(now));
     cheapest.expect("a set has places")
-}
-
-/// Two threads that bring in one key at one time may claim two places. Both then look, and the first of
-/// the places is the one; the other is emptied, and what it owes is owed there.
-fn only<'a>(sets: [&'a Set; 2], claimed: Place<'a>, print: u64) -> Place<'a> {
-    set::fence();
-    let mut same = sets.into_iter().flat_map(Set::places).filter(|place| place.print() == print);
-    let Some(first) = same.next() else { return claimed };
-    for other in same {
-        if other.claim(print, 0) {
-            first.raise(other.arrival_after_claim());
-        }
-    }
-    first
 }

@@ -13,6 +13,9 @@ pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 pub(crate) const LINES: usize = if cfg!(ballast_loom) { 1 } else { 2 };
 pub(crate) const WAYS: usize = if cfg!(ballast_loom) { 1 } else { 4 };
 
+/// How many keys may be brought into the key table at one time.
+pub(crate) const TURNS: usize = if cfg!(ballast_loom) { 1 } else { 64 };
+
 /// How many parts purges are counted in.
 pub(crate) const EPOCHS: usize = if cfg!(ballast_loom) { 1 } else { 256 };
 

@@ -78,6 +78,7 @@ impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
     where
         S: Service<R>,
         F: Facts<R>,
+        C: Settle<S::Response, S::Error>,
         L: Keys<R>,
         A: Measure<R, S::Response, S::Error> + Clone,
     {
@@ -97,6 +98,9 @@ impl<S: Clone, F, C: Clone, L, A> PriorityRateLimit<S, F, C, Queue, L, A> {
                 Entry::Refused(self.shared.limited(&rank, &claim, refused))
             }
             Err(refused) if self.shared.passes_ahead(&rank, &mut claim, refused) => {
+                if matches!(readiness, Readiness::Ready) {
+                    return Ok(self.call_now(request, claim));
+                }
                 Entry::Passed(Unspent::new(&self.shared, rank, claim))
             }
             Err(_) => {

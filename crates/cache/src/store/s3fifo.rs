@@ -147,11 +147,6 @@ impl<K, V, S> S3Fifo<K, V, S> {
         })
     }
 
-    /// Takes over the room of an entry that goes, if it is enough and not more than there may be by now.
-    fn has_room_instead_of(&self, old: u64, new: u64) -> bool {
-        !self.account.is_exceeded() && self.account.try_exchange(old, new)
-    }
-
     fn went(&self, entry: Entry<K, V>, why: &AtomicU64) -> Entry<K, V> {
         self.account.give(entry.bytes, 1);
         why.fetch_add(1, Relaxed);
@@ -185,7 +180,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> S3Fifo<K, V, S> {
                 return Err(newcomer);
             }
             let Some(number) = part.victim(by, share) else { return Err(newcomer) };
-            if known.is_none() && self.has_room_instead_of(part.bytes_of(number), bytes) {
+            if known.is_none() && self.account.try_take_over(part.bytes_of(number), bytes) {
                 self.counts.evicted.fetch_add(1, Relaxed);
                 gone.add(part.exchange(number, newcomer, by, share));
                 return Ok(());

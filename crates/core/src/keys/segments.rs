@@ -33,10 +33,15 @@ impl Segments {
         self.segments.get(segment)?.get()?.get(index)
     }
 
+    /// The numbers of the two sets of a key.
+    pub(super) fn sets_of(&self, key: Key) -> [u64; 2] {
+        let first = self.first(key);
+        [first, self.second(key, first)]
+    }
+
     /// The two sets of a key.
     pub(super) fn made(&self, key: Key) -> [&Set; 2] {
-        let first = self.first(key);
-        [first, self.second(key, first)].map(|number| {
+        self.sets_of(key).map(|number| {
             let (segment, index) = place(number);
             let made = self.segments[segment].get_or_init(|| {
                 let before = segment as u64 * SETS;

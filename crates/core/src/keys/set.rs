@@ -5,8 +5,8 @@ use crate::{
     sync::{
         LINES, WAYS,
         atomic::{
-            self, AtomicU64,
-            Ordering::{AcqRel, Acquire, SeqCst},
+            AtomicU64,
+            Ordering::{AcqRel, Acquire},
         },
     },
 };
@@ -116,14 +116,4 @@ impl Place<'_> {
         let back = |arrival: u64| Some(arrival.saturating_sub(weight));
         let _always = self.arrival.fetch_update(AcqRel, Acquire, back);
     }
-
-    /// Owes at least what ends at this moment.
-    pub(super) fn raise(&self, arrival: u64) {
-        self.arrival.fetch_max(arrival, AcqRel);
-    }
-}
-
-/// Of two threads that each claim a place and then look at the other's, one at least sees the other.
-pub(super) fn fence() {
-    atomic::fence(SeqCst);
 }

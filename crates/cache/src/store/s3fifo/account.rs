@@ -67,6 +67,11 @@ impl Account {
         has_room
     }
 
+    /// Takes over the room of an entry that goes, if it is enough and not more than there may be by now.
+    pub(super) fn try_take_over(&self, old: u64, new: u64) -> bool {
+        !self.is_exceeded() && self.try_exchange(old, new)
+    }
+
     pub(super) fn give(&self, bytes: u64, entries: u64) {
         self.bytes.give(bytes);
         self.entries.give(entries);
