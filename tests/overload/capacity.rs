@@ -349,16 +349,16 @@ const REACHED: [(Halved, Scatter, Figures); 10] = {
     let [none, little, much, bimodal, pareto] =
         [OTHERS[0].0, OTHERS[1].0, OTHERS[2].0, OTHERS[3].0, OTHERS[4].0];
     [
-        (workers, none, figures(0.97, 1.25, 1.0)),
+        (workers, none, figures(0.98, 1.25, 1.0)),
         (workers, little, figures(0.985, 1.25, 1.0)),
-        (workers, much, figures(0.975, 1.35, 1.0)),
-        (workers, bimodal, figures(0.96, 1.4, 1.0)),
-        (workers, pareto, figures(0.905, 1.4, 1.5)),
-        (service, none, figures(0.97, 1.25, 1.0)),
-        (service, little, figures(0.98, 1.25, 1.0)),
+        (workers, much, figures(0.97, 1.35, 1.0)),
+        (workers, bimodal, figures(0.955, 1.35, 1.0)),
+        (workers, pareto, figures(0.925, 1.4, 1.5)),
+        (service, none, figures(0.975, 1.2, 1.0)),
+        (service, little, figures(0.985, 1.25, 1.0)),
         (service, much, figures(0.96, 1.35, 1.0)),
-        (service, bimodal, figures(0.95, 1.3, 1.5)),
-        (service, pareto, figures(0.92, 1.4, 1.5)),
+        (service, bimodal, figures(0.955, 1.35, 1.5)),
+        (service, pareto, figures(0.94, 1.35, 1.5)),
     ]
 };
 
