@@ -50,35 +50,43 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
     fn call(&mut self, request: R) -> Self::Future {
-        let shared = &self.shared;
         let Some(key) = (self.key)(&request) else {
-            shared.counts.bypassed.fetch_add(1, Relaxed);
+            self.shared.counts.bypassed.fetch_add(1, Relaxed);
             return ResponseFuture::alone(Oneshot::new(self.inner.clone(), request));
         };
         let now = clock::now();
-        match shared.find(&key, now) {
+        match self.shared.find(&key, now) {
             Found::Value(value) => {
-                shared.counts.hits.add();
+                self.shared.counts.hits.add();
                 ResponseFuture::there(Ok(value))
             }
             Found::Refresh(value) => {
-                shared.counts.stale.fetch_add(1, Relaxed);
+                self.shared.counts.stale.fetch_add(1, Relaxed);
                 self.refresh(key, request, now);
                 ResponseFuture::there(Ok(value))
             }
             Found::Failed(failure) => {
-                shared.counts.negative.fetch_add(1, Relaxed);
+                self.shared.counts.negative.fetch_add(1, Relaxed);
                 ResponseFuture::there(Err(failure.into_error()))
             }
-            Found::Pass => {
-                ResponseFuture::missed(Miss::alone(shared, key, self.fill(request, now, None)))
-            }
-            Found::Miss(spare) => {
-                ResponseFuture::missed(Miss::begin(shared, key, self.fill(request, now, spare)))
-            }
+            Found::Pass => ResponseFuture::missed(seldom(|| {
+                Miss::alone(&self.shared, key, self.fill(request, now, None))
+            })),
+            Found::Miss(spare) => ResponseFuture::missed(seldom(|| {
+                Miss::begin(&self.shared, key, self.fill(request, now, spare))
+            })),
         }
     }
+}
+
+/// What is not done for a hit. Its answer is not yet the future: whoever hands that on in memory cannot build it in place.
+#[cold]
+#[inline(never)]
+fn seldom<T>(begin: impl FnOnce() -> T) -> T {
+    begin()
 }
 
 impl<S: Clone, F, K, V, C: Clone> Cache<S, F, K, V, C> {
