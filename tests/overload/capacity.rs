@@ -351,14 +351,14 @@ const REACHED: [(Halved, Scatter, Figures); 10] = {
     [
         (workers, none, figures(0.98, 1.25, 1.0)),
         (workers, little, figures(0.985, 1.25, 1.0)),
-        (workers, much, figures(0.97, 1.35, 1.0)),
-        (workers, bimodal, figures(0.955, 1.35, 1.0)),
+        (workers, much, figures(0.974, 1.33, 1.0)),
+        (workers, bimodal, figures(0.958, 1.345, 1.0)),
         (workers, pareto, figures(0.925, 1.4, 1.5)),
         (service, none, figures(0.975, 1.2, 1.0)),
         (service, little, figures(0.985, 1.25, 1.0)),
-        (service, much, figures(0.96, 1.35, 1.0)),
-        (service, bimodal, figures(0.955, 1.35, 1.5)),
-        (service, pareto, figures(0.94, 1.35, 1.5)),
+        (service, much, figures(0.963, 1.345, 1.0)),
+        (service, bimodal, figures(0.957, 1.335, 1.5)),
+        (service, pareto, figures(0.944, 1.345, 1.5)),
     ]
 };
 
