@@ -349,16 +349,16 @@ const REACHED: [(Halved, Scatter, Figures); 10] = {
     let [none, little, much, bimodal, pareto] =
         [OTHERS[0].0, OTHERS[1].0, OTHERS[2].0, OTHERS[3].0, OTHERS[4].0];
     [
-        (workers, none, figures(0.98, 1.25, 1.0)),
-        (workers, little, figures(0.985, 1.25, 1.0)),
-        (workers, much, figures(0.974, 1.33, 1.0)),
-        (workers, bimodal, figures(0.958, 1.345, 1.0)),
-        (workers, pareto, figures(0.925, 1.4, 1.5)),
-        (service, none, figures(0.975, 1.2, 1.0)),
-        (service, little, figures(0.985, 1.25, 1.0)),
-        (service, much, figures(0.963, 1.345, 1.0)),
-        (service, bimodal, figures(0.957, 1.335, 1.5)),
-        (service, pareto, figures(0.944, 1.345, 1.5)),
+        (workers, none, figures(0.988, 1.2, 0.3)),
+        (workers, little, figures(0.989, 1.21, 0.3)),
+        (workers, much, figures(0.978, 1.345, 0.5)),
+        (workers, bimodal, figures(0.969, 1.35, 0.7)),
+        (workers, pareto, figures(0.945, 1.335, 1.3)),
+        (service, none, figures(0.984, 1.195, 0.6)),
+        (service, little, figures(0.988, 1.185, 0.5)),
+        (service, much, figures(0.969, 1.295, 1.1)),
+        (service, bimodal, figures(0.954, 1.312, 1.1)),
+        (service, pareto, figures(0.942, 1.3, 1.3)),
     ]
 };
 
@@ -406,8 +406,10 @@ fn what_a_server_can_do_is_found_again_when_it_halves_and_doubles() {
                 jobs.extend(seeds().take(some).map(job(USUAL, Errors::Quick)));
             }
             if is_long() && !matches!(by, By::Fixed(_)) {
+                // With five seeds chance moves the median by more than any limit does.
+                let some = if ours { usize::MAX } else { 5 };
                 for (scatter, _) in OTHERS {
-                    jobs.extend(seeds().take(5).map(job(scatter, Errors::None)));
+                    jobs.extend(seeds().take(some).map(job(scatter, Errors::None)));
                 }
                 for errors in [Errors::Slow, Errors::AllQuick] {
                     jobs.extend(seeds().take(5).map(job(USUAL, errors)));
@@ -491,7 +493,7 @@ fn publish(all: &All) {
     if is_long() { without_bars(page, all) } else { page }.publish();
 }
 
-/// Other scatters and errors, in five seeds each.
+/// Other scatters, ours in all seeds, and errors, in five seeds each.
 fn without_bars(mut page: Page, all: &All) -> Page {
     let head = [&["", "limit"][..], &HEAD].concat();
     let rows = |name: &str, halved, scatter, errors| {
@@ -505,7 +507,7 @@ fn without_bars(mut page: Page, all: &All) -> Page {
     page = page
         .section("Beside the best of the others")
         .text(
-            "The medians of five seeds. To be never worse than the best of the others is a bar that no limiter can meet figure \
+            "The medians, ours of all seeds and the others' of five. To be never worse than the best of the others is a bar that no limiter can meet figure \
              by figure: one that lets all in has all the throughput, one that lets in hardly anything has no latency. What \
              is asserted: whoever is better than ours in one of the two misses the loosest bar in the other, 95 % or 1.50, \
              and none is good sooner. The best of the others is named with its other figure.\n\n\

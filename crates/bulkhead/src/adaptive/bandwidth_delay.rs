@@ -139,7 +139,7 @@ impl BandwidthDelay {
             self.bandwidth = seen.rate;
             self.probe_due = now;
         } else {
-            self.bandwidth += 0.3 * (seen.rate - self.bandwidth);
+            self.bandwidth += seen.weight() * (seen.rate - self.bandwidth);
         }
         let limit = self.cruising();
         if now >= self.base_due {

@@ -33,6 +33,8 @@ pub(super) struct Seen {
 const STALE: f64 = 0.8;
 /// The relative error of a mean that is good enough.
 const ERROR: f64 = 0.04;
+/// That of an epoch that had calls enough, with what the scatter has moved while it was measured.
+const GOOD: f64 = 1.05 * ERROR;
 
 impl Epoch {
     pub(super) fn begin(&mut self, at: Nanos) {
@@ -99,6 +101,12 @@ impl Epoch {
 }
 
 impl Seen {
+    /// How much it moves what was believed: less, the worse its mean is. Where one call in a hundred takes twenty times as
+    /// long, the calls of an epoch are too few for a mean that is good enough.
+    pub(super) fn weight(&self) -> f64 {
+        0.3 * (GOOD / self.error).min(1.0)
+    }
+
     /// Whether the service ends less than was believed, as far as so many calls can tell.
     pub(super) fn is_less_than(&self, bandwidth: f64) -> bool {
         self.rate < STALE.min(1.0 - 4.0 * self.error) * bandwidth
