@@ -6,7 +6,8 @@ use http::{
 };
 
 use super::{
-    directives::Directives, entry::Entry, freshness, rules::Rules, time::Times, vary::Selecting,
+    directives::Directives, entry::Entry, freshness, keep::is_of_connection, rules::Rules,
+    time::Times, vary::Selecting,
 };
 
 /// Makes an entry fresh by the fields of a 304 or of the answer to a HEAD: each field that they bear takes the place of
@@ -33,6 +34,14 @@ pub fn freshen(rules: &Rules, entry: &Entry, headers: &HeaderMap, times: Times) 
         _ => Selecting::nobody(),
     };
     let mut fresh = Entry::new(rules, (entry.status, &all), directives, selecting, times);
+    // Fields of the connection that came along are not kept, so they take the place of none that is (section 3.1).
+    for name in headers.keys().filter(|name| *name != AGE && is_of_connection(headers, name)) {
+        let is_gone =
+            !fresh.headers.contains_key(name) && !fresh.directives.withheld.contains(name);
+        for line in entry.headers.get_all(name).iter().filter(|_| is_gone) {
+            fresh.headers.append(name, line.clone());
+        }
+    }
     fresh.part.clone_from(&entry.part);
     fresh.length = entry.length;
     fresh
