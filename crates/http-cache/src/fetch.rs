@@ -17,7 +17,7 @@ use crate::{
     identity::Identity,
     progress::Coming,
     quest::Quest,
-    resource::Variant,
+    resource::{Resource, Variant},
     shared::now,
     statistics::count,
 };
@@ -217,6 +217,7 @@ impl Fetched {
             match end {
                 End::Whole(body) => {
                     let variant = Variant { entry: Arc::clone(&entry), body, tags };
+                    let variant = |there: &Resource| self.joined(there, variant);
                     self.quest.shared.keep(at, &self.quest.head.headers, variant, is_for_all);
                 }
                 End::TooLarge => {

@@ -75,8 +75,9 @@
 //! and only [`Statistics`] tell. Of variants that are too many for the store the oldest go.
 //! A slow client holds up nobody else, and makes nobody wait for memory. Trailers are handed on and not kept.
 //!
-//! A part that was asked for with a range is kept as such, and serves ranges that it holds. Where it is the beginning and all is wanted,
-//! [`complete_parts`](HttpCacheLayer::complete_parts) asks only for the rest.
+//! A part that was asked for with a range is kept as such, and serves ranges that it holds. Parts without a gap between them that have the same
+//! strong validator are kept as one, and with all bytes as the whole; else the latest takes the place of the one before. Where it is the beginning
+//! and all is wanted, [`complete_parts`](HttpCacheLayer::complete_parts) asks only for the rest.
 //!
 //! # Purges
 //!

@@ -103,15 +103,17 @@ impl Shared {
         self.epochs.mark(identity.target())
     }
 
-    /// Keeps a variant, unless there was a purge since. It may be known whether it is for others as well.
+    /// Keeps a variant, made of what is there, unless there was a purge since. It may be known whether it is for others as
+    /// well.
     pub(crate) fn keep(
         &self,
         at: (&Identity, Epoch),
         request: &HeaderMap,
-        variant: Variant,
+        variant: impl FnOnce(&Resource) -> Variant,
         is_for_all: Option<bool>,
     ) {
         let is_kept = self.change(at, |resource| {
+            let variant = variant(resource);
             resource.add(request, variant);
             match is_for_all {
                 Some(true) => resource.go_alone_until(Nanos::ZERO),

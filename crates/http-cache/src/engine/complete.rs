@@ -1,18 +1,15 @@
-//! Completing a part that is kept (RFC 9111 sections 3.3 and 3.4).
+//! Parts of a response that are put together (RFC 9111 sections 3.3 and 3.4).
 
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
-    header::{
-        CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-        RANGE,
-    },
+    header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE},
 };
 
 use super::{
     ask::{Ask, Facts},
     conditions,
     decide::verdict,
-    entry::Entry,
+    entry::{Entry, Part},
     freshen::freshen,
     freshness, range,
     rules::Rules,
@@ -35,7 +32,43 @@ pub enum Completed {
     Other,
 }
 
+/// Two parts that were put together.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) entry: Entry,
+    /// How many bytes of the older part come before those of the newer one, and how many after them.
+    around: (usize, usize),
+}
+
+impl Joined {
+    /// The bytes of both.
+    pub(crate) fn body(&self, older: &[u8], newer: &[u8]) -> Vec<u8> {
+        let (before, after) = self.around;
+        let after = older.len().saturating_sub(after);
+        [older.get(..before).unwrap_or_default(), newer, older.get(after..).unwrap_or_default()]
+            .concat()
+    }
+}
+
 impl Entry {
+    /// Puts this part and a newer one together, if they leave no gap and have the same strong validator. What the newer one
+    /// says counts; it may have left out what the older one says, since it was asked for as a part of that.
+    pub(crate) fn join(&self, rules: &Rules, newer: &Self, times: Times) -> Option<Joined> {
+        let (older, part) = (self.part.as_ref()?, newer.part.as_ref()?);
+        let (old, new) = (&older.held, &part.held);
+        let adjoins = new.start <= old.end && old.start <= new.end && older.total == part.total;
+        if !adjoins || !self.has_same_validator(&newer.headers, times) {
+            return None;
+        }
+        let before = usize::try_from(new.start.saturating_sub(old.start)).ok()?;
+        let after = usize::try_from(old.end.saturating_sub(new.end)).ok()?;
+        let held = old.start.min(new.start)..old.end.max(new.end);
+        let mut entry = freshen(rules, self, &newer.headers, times).no_younger_than(newer);
+        entry.selecting = newer.selecting.clone();
+        entry.hold(Part { held, total: part.total });
+        Some(Joined { entry, around: (before, after) })
+    }
+
     /// From where on bytes are wanted, where a GET for the whole finds the beginning of it here, and could be answered with it
     /// if it were the whole. Not one with conditions: they are for a whole.
     #[must_use]
@@ -91,9 +124,7 @@ impl Entry {
             return Completed::Again;
         }
         let mut entry = freshen(rules, self, headers, times);
-        entry.headers.insert(CONTENT_LENGTH, held.total.into());
-        entry.length = Some(held.total);
-        entry.becomes_whole();
+        entry.hold(Part { held: 0..held.total, total: held.total });
         Completed::Whole { entry: Box::new(entry), skip: held.held.end - came.held.start }
     }
 

@@ -10,7 +10,7 @@ use http::{
 use super::{
     directives::Directives,
     freshness::{self, Lifetime},
-    keep, own,
+    keep, own, range,
     rules::Rules,
     time::{Times, Wall},
     vary::Selecting,
@@ -206,8 +206,29 @@ impl Entry {
         Some(self)
     }
 
+    /// Makes it at least as old as another, whose age may not be among its fields any more.
+    pub(super) fn no_younger_than(mut self, other: &Self) -> Self {
+        self.initial_age = self.initial_age.max(other.initial_age);
+        self
+    }
+
+    /// Makes it the entry of that part, or of the whole where that has all bytes.
+    pub(super) fn hold(&mut self, part: Part) {
+        let length = part.held.end - part.held.start;
+        self.headers.insert(CONTENT_LENGTH, length.into());
+        self.length = Some(length);
+        if length == part.total {
+            self.becomes_whole();
+            return;
+        }
+        if let Some(field) = range::field(Some(&part.held), part.total) {
+            self.headers.insert(CONTENT_RANGE, field);
+        }
+        self.part = Some(part);
+    }
+
     /// Makes of a part that has all bytes what it is.
-    pub(super) fn becomes_whole(&mut self) {
+    fn becomes_whole(&mut self) {
         self.part = None;
         self.status = StatusCode::OK;
         self.headers.remove(CONTENT_RANGE);

@@ -1,9 +1,11 @@
-//! A part of an answer that is there, and the rest of it.
+//! A part of an answer that is there, and others of it.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use tower_ballast_core::{BoxError, Oneshot};
+use tower_ballast_core::{BoxError, Key, Oneshot};
 use tower_service::Service;
 
 use super::{Elsewhere, Fetched};
@@ -13,7 +15,7 @@ use crate::{
     engine::{Completed, Entry, Times},
     exchange::{Answer, Exchange, Shares},
     fill::{after, source},
-    resource::Variant,
+    resource::{Resource, Variant},
     shared::now,
 };
 
@@ -66,6 +68,24 @@ where
 }
 
 impl Fetched {
+    /// A part that came, together with the one that is there, where they are of one whole and there is room for both.
+    pub(super) fn joined(&self, there: &Resource, new: Variant) -> Variant {
+        let rules = &self.quest.rules;
+        let older = there.variant_for(&self.quest.head.headers);
+        let both =
+            older.and_then(|old| Some((old, old.entry.join(rules, &new.entry, self.times)?)));
+        let Some((old, both)) = both else { return new };
+        let others = old.tags.iter().filter(|tag| !new.tags.contains(tag));
+        let tags: Arc<[Key]> = others.chain(&*new.tags).copied().collect();
+        let largest = self.quest.shared.largest(&self.quest.identity, &both.entry, &tags);
+        let may_stay = both.entry.may_stay(rules, self.quest.ask()).is_ok();
+        if !may_stay || largest < both.entry.body_length() {
+            return new;
+        }
+        let body = Bytes::from(both.body(&old.body, &new.body));
+        Variant { entry: Arc::new(both.entry), body, tags }
+    }
+
     /// The part and the rest as one answer.
     fn completed<RB>(
         self,

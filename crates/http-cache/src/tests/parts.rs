@@ -2,6 +2,7 @@
 
 use http::{Request, Response, response::Builder};
 use tower::Layer;
+use tower_ballast_core::Key;
 
 use super::origin::{Answer, Nothing, Origin, Reply, fetch, fresh, get, pieces, read, send, text};
 use crate::{CompleteParts, HttpCache, HttpCacheLayer, engine::Rules};
@@ -188,4 +189,70 @@ async fn a_stale_part_stands_in_for_no_failure() {
     ask(&service, beginning()).await;
     assert_eq!(ask(&service, get(URI)).await.status.as_u16(), 503);
     assert_eq!(ask(&service, beginning()).await.text(), "01234");
+}
+
+/// Six bytes, of which those are given that are asked for.
+fn any_range(_: usize, request: &Request<Nothing>) -> Answer {
+    let range = request.headers()["range"].to_str()?.trim_start_matches("bytes=");
+    let (first, last) = range.split_once('-').unwrap();
+    let held = &"012345"[first.parse()?..=last.parse()?];
+    Ok(part(fresh().header("etag", "\"a\""), &format!("bytes {range}/6")).body(text(held))?)
+}
+
+fn bytes(first: usize, last: usize) -> Request<Nothing> {
+    let mut request = get(URI);
+    request.headers_mut().insert("range", format!("bytes={first}-{last}").parse().unwrap());
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_two_parts_without_a_gap_are_one() {
+    let ranges = || (0..6).flat_map(|first| (first..6).map(move |last| (first, last)));
+    for (one, other) in ranges().flat_map(|one| ranges().map(move |other| (one, other))) {
+        let origin = Origin::new(any_range);
+        let service = layer().layer(origin.clone());
+        ask(&service, bytes(one.0, one.1)).await;
+        let came = ask(&service, bytes(other.0, other.1)).await;
+        assert_eq!(came.text(), &"012345"[other.0..=other.1], "{one:?} {other:?}");
+
+        let (calls, adjoin) = (origin.calls(), one.1 + 1 >= other.0 && other.1 + 1 >= one.0);
+        let (first, last) = if adjoin { (one.0.min(other.0), one.1.max(other.1)) } else { other };
+        let both = ask(&service, bytes(first, last)).await;
+        assert_eq!(both.text(), &"012345"[first..=last], "{one:?} {other:?}");
+        assert_eq!(both.field("content-range"), format!("bytes {first}-{last}/6"));
+        assert_eq!(origin.calls(), calls, "{one:?} {other:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_that_together_are_too_large_stay_apart() {
+    let origin = Origin::new(any_range);
+    let service = layer().largest(4).layer(origin.clone());
+    ask(&service, bytes(0, 2)).await;
+    ask(&service, bytes(3, 5)).await;
+    assert_eq!(ask(&service, bytes(3, 5)).await.text(), "345");
+    assert_eq!(origin.calls(), 2, "the last is kept");
+    ask(&service, bytes(0, 2)).await;
+    assert_eq!(origin.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_that_were_put_together_are_found_by_the_tags_of_both() {
+    for tag in ["0", "3"] {
+        let origin = Origin::new(|number, request| {
+            let mut answer = any_range(number, request)?;
+            let first = request.headers()["range"].to_str()?[6..7].parse()?;
+            answer.headers_mut().insert("tag", first);
+            Ok(answer)
+        });
+        let layer = layer().tags(|headers, tags| tags.push(Key::of(headers["tag"].as_bytes())));
+        let (handle, service) = (layer.handle(), layer.layer(origin.clone()));
+        ask(&service, bytes(0, 2)).await;
+        ask(&service, bytes(3, 5)).await;
+        ask(&service, bytes(0, 5)).await;
+        assert_eq!(origin.calls(), 2);
+        handle.invalidate_tag(Key::of(tag.as_bytes()));
+        ask(&service, bytes(0, 5)).await;
+        assert_eq!(origin.calls(), 3, "{tag}");
+    }
 }
