@@ -126,6 +126,8 @@ impl Fill {
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready((Some(Ok(frame)), is_end))) => {
+                // Trailers are the end: a server that has them asks for nothing more.
+                let is_end = is_end || frame.is_trailers();
                 self.take_in(source, frame, is_end, reads);
             }
             Ok(Poll::Ready((Some(Err(error)), _))) => self.cut(Some(error)),

@@ -181,6 +181,15 @@ fn it_is_kept_as_soon_as_it_is_as_long_as_it_said() {
 }
 
 #[test]
+fn it_is_kept_when_its_trailers_have_come_though_nobody_asks_for_more() {
+    let script = Script::new([data("one"), Step::Trailers, Step::Wait]);
+    let (mut first, kept, _) = begin(&script, None, 100);
+    assert_eq!(text(&mut first), ("one;".into(), "end"));
+    drop(first);
+    assert_eq!(*kept.lock().unwrap(), [End::Whole("one".into())]);
+}
+
+#[test]
 fn what_ends_too_early_or_fails_is_not_kept() {
     for (last, how) in [(None, "end"), (Some(Step::Fail), "error")] {
         let script = Script::new([data("one"), Step::Wait].into_iter().chain(last));
