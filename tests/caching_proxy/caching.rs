@@ -26,6 +26,23 @@ async fn what_was_fetched_is_served_again_with_its_age_and_how_it_came() {
 }
 
 #[tokio::test]
+async fn an_answer_with_trailers_is_served_again_without_them() {
+    for wishes in ["Connection: close", "TE: trailers\r\nConnection: close, TE"] {
+        let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
+        let ask = ASK.replace("Connection: close", wishes);
+        let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\
+                      cache-control: max-age=60\r\n\r\n4\r\nkept\r\n0\r\nx-sum: 1\r\n\r\n";
+        rig.exchange(&ask, answer).await;
+        rig.lose_upstream();
+        let mut caller = rig.caller().await;
+        caller.say(&ask).await;
+        let again = caller.hear_all().await;
+        assert!(again.contains("cache-status: caching-proxy; hit"), "{again}");
+        assert!(again.ends_with("\r\n\r\nkept") && !again.contains("x-sum"), "{again}");
+    }
+}
+
+#[tokio::test]
 async fn a_stale_answer_is_served_when_nobody_is_at_the_upstream_unless_it_forbids_that() {
     for (control, is_served) in [("max-age=0", true), ("max-age=0, must-revalidate", false)] {
         let mut rig = Rig::new(|proxy| caching(proxy, SHARED)).await;
