@@ -3,7 +3,7 @@ use std::{
     future::Future,
     hash::Hash,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
@@ -12,10 +12,12 @@ use tower_ballast_core::{
     flights::{Callee, Journey},
 };
 
-use crate::{fill::Fill, shared::Shared};
+use crate::{fill::Fill, service::seldom, shared::Shared};
 
 /// The way to an answer that was not there.
 pub(crate) type Miss<S, R, K, V, C> = Journey<Shared<K, V>, Fill<S, R, C, V>, K, V>;
+
+const POLLED_AGAIN: &str = "a future is not polled after it is ready";
 
 pin_project! {
     /// An answer that was there, or that of a call which is perhaps shared.
@@ -37,7 +39,8 @@ pin_project! {
         K: Eq,
         K: Hash,
     {
-        There { answer: Option<Result<V, BoxError>> },
+        There { value: Option<V> },
+        Failed { error: Option<BoxError> },
         Alone { #[pin] call: Oneshot<S, R, F> },
         Missed { miss: Miss<S, R, K, V, C> },
     }
@@ -46,8 +49,12 @@ pin_project! {
 impl<S, R, K: Eq + Hash, V, C, F> ResponseFuture<S, R, K, V, C, F> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "built in place; each move costs as much as a lock")]
-    pub(crate) const fn there(answer: Result<V, BoxError>) -> Self {
-        Self { state: State::There { answer: Some(answer) } }
+    pub(crate) const fn there(value: V) -> Self {
+        Self { state: State::There { value: Some(value) } }
+    }
+
+    pub(crate) const fn failed(error: BoxError) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
     }
 
     pub(crate) const fn alone(call: Oneshot<S, R, F>) -> Self {
@@ -73,14 +80,13 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::There { answer } => {
-                let answer = answer.take();
-                Poll::Ready(answer.expect("a future is not polled after it is ready"))
-            }
-            StateProj::Alone { call } => call.poll(cx).map_err(Into::into),
-            StateProj::Missed { miss } => Pin::new(miss).poll(cx),
-        }
+        let outcome = match self.project().state.project() {
+            StateProj::There { value } => Ok(value.take().expect(POLLED_AGAIN)),
+            StateProj::Failed { error } => Err(error.take().expect(POLLED_AGAIN)),
+            StateProj::Alone { call } => ready!(seldom(|| call.poll(cx).map_err(Into::into))),
+            StateProj::Missed { miss } => ready!(seldom(|| Pin::new(miss).poll(cx))),
+        };
+        Poll::Ready(outcome)
     }
 }
 
@@ -88,6 +94,7 @@ impl<S, R, K: Eq + Hash, V, C, F> fmt::Debug for ResponseFuture<S, R, K, V, C, F
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::There { .. } => "ResponseFuture(there)",
+            State::Failed { .. } => "ResponseFuture(failed)",
             State::Alone { .. } => "ResponseFuture(alone)",
             State::Missed { .. } => "ResponseFuture(missed)",
         })

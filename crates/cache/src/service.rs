@@ -61,16 +61,16 @@ where
         match self.shared.find(&key, now) {
             Found::Value(value) => {
                 self.shared.counts.hits.add();
-                ResponseFuture::there(Ok(value))
+                ResponseFuture::there(value)
             }
             Found::Refresh(value) => {
                 self.shared.counts.stale.fetch_add(1, Relaxed);
                 self.refresh(key, request, now);
-                ResponseFuture::there(Ok(value))
+                ResponseFuture::there(value)
             }
             Found::Failed(failure) => {
                 self.shared.counts.negative.fetch_add(1, Relaxed);
-                ResponseFuture::there(Err(failure.into_error()))
+                ResponseFuture::failed(failure.into_error())
             }
             Found::Pass => ResponseFuture::missed(seldom(|| {
                 Miss::alone(&self.shared, key, self.fill(request, now, None))
@@ -85,7 +85,7 @@ where
 /// What is not done for a hit. Its answer is not yet the future: whoever hands that on in memory cannot build it in place.
 #[cold]
 #[inline(never)]
-fn seldom<T>(begin: impl FnOnce() -> T) -> T {
+pub(crate) fn seldom<T>(begin: impl FnOnce() -> T) -> T {
     begin()
 }
 
