@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::Hash,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -58,13 +59,18 @@ pub struct Journey<C, E, K: Eq + Hash, V> {
 }
 
 enum Stage<E, K: Eq + Hash, V> {
-    Waiting {
-        wait: Wait<K, Shares<V>, Own<V>>,
-        /// What this one can make the call with, if it has not.
-        errand: Option<E>,
-        is_last: bool,
-    },
+    Waiting { wait: Wait<K, Shares<V>, Own<V>>, chance: Chance<E> },
     Alone(Pin<Box<dyn Future<Output = Own<V>> + Send>>),
+}
+
+/// What one who waits can make a call with.
+enum Chance<E> {
+    /// Nothing, since it made the one it waits for.
+    Taken,
+    /// That call once more if it was in vain, or one for itself alone.
+    Again(E),
+    /// One for itself alone.
+    Last(E),
 }
 
 impl<C, E, K, V> Journey<C, E, K, V>
@@ -77,7 +83,7 @@ where
     pub fn begin(carrier: &Arc<C>, key: K, errand: E) -> Self {
         let boarding = carrier.calls().board(key);
         let stage = Stage::seated(carrier, boarding, errand, Turn::First);
-        if matches!(stage, Stage::Waiting { errand: Some(_), .. }) {
+        if matches!(stage, Stage::Waiting { chance: Chance::Again(_), .. }) {
             carrier.count(Role::Joined);
         }
         Self { carrier: Arc::clone(carrier), stage }
@@ -105,17 +111,16 @@ where
     {
         let is_last = turn == Turn::Again;
         let limit = if is_last { Duration::MAX } else { carrier.longest_wait() };
-        match boarding {
+        let (seat, chance) = match boarding {
             Boarding::First(start) => {
                 carrier.count(Role::Led);
                 let call = Arc::clone(carrier).call(start.key().clone(), errand, turn);
-                let wait = Wait::new(start.with(call, Own::share), limit);
-                Self::Waiting { wait, errand: None, is_last }
+                (start.with(call, Own::share), Chance::Taken)
             }
-            Boarding::Joined(seat) => {
-                Self::Waiting { wait: Wait::new(seat, limit), errand: Some(errand), is_last }
-            }
-        }
+            Boarding::Joined(seat) if is_last => (seat, Chance::Last(errand)),
+            Boarding::Joined(seat) => (seat, Chance::Again(errand)),
+        };
+        Self::Waiting { wait: Wait::new(seat, limit), chance }
     }
 
     fn alone<C: Carrier<E, Key = K, Value = V>>(carrier: &Arc<C>, key: K, errand: E) -> Self {
@@ -135,8 +140,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { carrier, stage } = self.get_mut();
         loop {
-            let (wait, errand, is_last) = match stage {
-                Stage::Waiting { wait, errand, is_last } => (wait, errand, *is_last),
+            let (wait, chance) = match stage {
+                Stage::Waiting { wait, chance } => (wait, chance),
                 Stage::Alone(call) => return call.as_mut().poll(cx).map(|own| own.outcome),
             };
             let failure = match ready!(Pin::new(&mut *wait).poll(cx)) {
@@ -146,10 +151,12 @@ where
                 Some(Landed::Shared(Shares::Failed(failure))) => Some(failure),
                 Some(Landed::Failed) | None => Some(Failure::panicked()),
             };
-            *stage = match (errand.take(), failure) {
-                (Some(errand), None) => Stage::alone(carrier, wait.seat().key().clone(), errand),
+            *stage = match (mem::replace(chance, Chance::Taken), failure) {
+                (Chance::Again(errand) | Chance::Last(errand), None) => {
+                    Stage::alone(carrier, wait.seat().key().clone(), errand)
+                }
                 // One of those who waited in vain makes the call anew, and the others wait for that.
-                (Some(errand), Some(failure)) if !is_last && !failure.is_for_all() => {
+                (Chance::Again(errand), Some(failure)) if !failure.is_for_all() => {
                     let boarding = carrier.calls().board_again(wait.seat());
                     Stage::seated(carrier, boarding, errand, Turn::Again)
                 }

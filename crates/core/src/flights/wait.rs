@@ -21,15 +21,21 @@ use crate::clock;
 #[must_use = "futures do nothing unless polled"]
 pub struct Wait<K: Eq + Hash, S, O> {
     seat: Seat<K, S, O>,
-    limit: Duration,
-    /// Made when the call is first found under way.
-    timer: Option<Pin<Box<Sleep>>>,
+    limit: Limit,
+}
+
+enum Limit {
+    None,
+    /// The call has not been found under way yet.
+    After(Duration),
+    Running(Pin<Box<Sleep>>),
 }
 
 impl<K: Eq + Hash, S, O> Wait<K, S, O> {
     /// Waits for `limit`; for [`Duration::MAX`] without a timer.
     pub const fn new(seat: Seat<K, S, O>, limit: Duration) -> Self {
-        Self { seat, limit, timer: None }
+        let is_endless = limit.as_nanos() == Duration::MAX.as_nanos();
+        Self { seat, limit: if is_endless { Limit::None } else { Limit::After(limit) } }
     }
 
     /// The place it waits in.
@@ -51,11 +57,13 @@ where
         if let Poll::Ready(landed) = Pin::new(&mut this.seat).poll(cx) {
             return Poll::Ready(Some(landed));
         }
-        if this.seat.leads() || this.limit == Duration::MAX {
+        if this.seat.leads() {
             return Poll::Pending;
         }
-        let limit = this.limit;
-        let timer = this.timer.get_or_insert_with(|| Box::pin(clock::sleep(limit)));
+        if let Limit::After(limit) = this.limit {
+            this.limit = Limit::Running(Box::pin(clock::sleep(limit)));
+        }
+        let Limit::Running(timer) = &mut this.limit else { return Poll::Pending };
         timer.as_mut().poll(cx).map(|()| {
             this.seat.close();
             None
