@@ -73,8 +73,8 @@ pub(crate) struct Entry<V> {
 #[derive(Debug)]
 pub(crate) enum Content<V> {
     Value(V),
-    /// The call failed, and is not made again so soon.
-    Failed(Failure),
+    /// The call failed, and is not made again so soon. In a box, since entries are to be small.
+    Failed(Box<Failure>),
     /// The answer was not to be kept, so nobody waits for that of another.
     Passed,
 }
@@ -90,7 +90,8 @@ pub(crate) struct Kept<V> {
 impl<V> Kept<V> {
     /// Without an answer, and so without size and tags.
     pub(crate) fn bare(content: Content<V>, lifetime: Duration) -> Self {
-        Self { content, lifetime, size: size_of::<Entry<V>>(), tags: Box::default() }
+        let owned = if let Content::Failed(_) = content { size_of::<Failure>() } else { 0 };
+        Self { content, lifetime, size: size_of::<Entry<V>>() + owned, tags: Box::default() }
     }
 }
 
@@ -139,12 +140,8 @@ impl<V> Entry<V> {
         if !self.is_settled() {
             return Standing::Over;
         }
-        let idle = leniency.idle.get();
-        if !idle.is_zero() {
-            if self.is_idle(now, idle) {
-                return Standing::Over;
-            }
-            self.used.fetch_max(now.as_nanos(), Relaxed);
+        if !leniency.idle.is_zero() && !self.use_again(now, leniency.idle.get()) {
+            return Standing::Over;
         }
         if now < self.fresh_until {
             let early = leniency.early();
@@ -158,6 +155,15 @@ impl<V> Entry<V> {
             Content::Value(_) if self.is_good_if_error(now, leniency) => Standing::Spare,
             _ => Standing::Over,
         }
+    }
+
+    /// Counts as a use, unless the last one was too long ago.
+    fn use_again(&self, now: Nanos, idle: Duration) -> bool {
+        let is_used = !self.is_idle(now, idle);
+        if is_used {
+            self.used.fetch_max(now.as_nanos(), Relaxed);
+        }
+        is_used
     }
 
     /// Whether it may be served. Else it is being put, and there may have been a purge.
@@ -221,8 +227,15 @@ mod tests {
         assert_eq!(at(Content::Value(1), 15), Standing::Spare);
         assert_eq!(at(Content::Value(1), 29), Standing::Spare);
         assert_eq!(at(Content::Value(1), 30), Standing::Over);
-        assert_eq!(at(Content::Failed(Failure::panicked()), 10), Standing::Over);
+        assert_eq!(at(Content::Failed(Box::new(Failure::panicked())), 10), Standing::Over);
         assert_eq!(at(Content::Passed, 10), Standing::Over);
+    }
+
+    #[test]
+    fn a_failure_counts_with_what_it_owns() {
+        let size = |content| Kept::<u32>::bare(content, SECOND).size;
+        let failed = size(Content::Failed(Box::new(Failure::panicked())));
+        assert_eq!(failed, size(Content::Passed) + size_of::<Failure>());
     }
 
     #[test]

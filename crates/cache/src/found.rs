@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tower_ballast_core::{clock::Nanos, epochs::Epoch, flights::Failure};
+use tower_ballast_core::{BoxError, clock::Nanos, epochs::Epoch};
 
 use crate::entry::Stored;
 
@@ -19,7 +19,7 @@ pub(crate) enum Found<V> {
     Value(V),
     /// It is served, and made anew beside that.
     Refresh(V),
-    Failed(Failure),
+    Failed(BoxError),
     /// Nobody waits for the answer of another.
     Pass,
     /// Nothing, or what serves only if the call fails.

@@ -68,9 +68,9 @@ where
                 self.refresh(key, request, now);
                 ResponseFuture::there(value)
             }
-            Found::Failed(failure) => {
+            Found::Failed(error) => {
                 self.shared.counts.negative.fetch_add(1, Relaxed);
-                ResponseFuture::failed(failure.into_error())
+                ResponseFuture::failed(error)
             }
             Found::Pass => ResponseFuture::missed(seldom(|| {
                 Miss::alone(&self.shared, key, self.fill(request, now, None))

@@ -114,6 +114,7 @@ where
     }
 
     /// Looks for what there is.
+    #[inline]
     pub(crate) fn find(&self, key: &K, now: Nanos) -> Found<V> {
         let Some(stored) = self.store().get(key) else { return Found::Miss(None) };
         let entry = &*stored.0;
@@ -122,7 +123,7 @@ where
             (Standing::Fresh, Content::Value(value)) => Found::Value(value.clone()),
             (Standing::Refresh, Content::Value(value)) => Found::Refresh(value.clone()),
             (Standing::Fresh | Standing::Refresh, Content::Failed(failure)) => {
-                Found::Failed(failure.clone())
+                Found::Failed(Failure::clone(failure).into_error())
             }
             (Standing::Fresh | Standing::Refresh, Content::Passed) => Found::Pass,
             (Standing::Spare, _) => Found::Miss(Some(stored)),
@@ -165,7 +166,7 @@ where
         if lifetime.is_zero() || Rejected::find(&**error).is_some() || self.has_use(key) {
             return;
         }
-        let kept = Kept::bare(Content::Failed(Failure::of(&**error)), lifetime);
+        let kept = Kept::bare(Content::Failed(Box::new(Failure::of(&**error))), lifetime);
         self.insert(key, kept, since);
     }
 

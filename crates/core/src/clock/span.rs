@@ -14,6 +14,7 @@ use super::nanos_in;
 /// let span = Span::new(Duration::MAX);
 /// assert_eq!(span.get(), Duration::MAX);
 /// span.set(Duration::from_secs(1));
+/// assert!(!span.is_zero());
 /// assert_eq!(span.get(), Duration::from_secs(1));
 /// ```
 #[derive(Debug, Default)]
@@ -34,6 +35,13 @@ impl Span {
             u64::MAX => Duration::MAX,
             nanos => Duration::from_nanos(nanos),
         }
+    }
+
+    /// Whether it is zero at present; cheaper than to ask the [duration](Self::get).
+    #[inline]
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.load(Relaxed) == 0
     }
 
     /// Changes it.
