@@ -434,6 +434,10 @@ fn futures_are_small() {
         let client = size_of_a_call(&mut http_client().layer(Ok200), get());
         let server = size_of_a_call(&mut http_server().layer(Ok200), get());
         assert!(client <= 1312 && server <= 360, "{client} and {server} bytes");
+        // What a call that is shared takes is copied with each hit.
+        let mut cached = CacheLayer::<_, u64, ()>::new(minute, |(): &()| Some(7)).layer(Inner(()));
+        let hit = size_of_a_call(&mut cached, ());
+        assert!(hit <= 96, "{hit} bytes");
     });
 }
 

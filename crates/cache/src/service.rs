@@ -58,27 +58,25 @@ where
             return ResponseFuture::alone(Oneshot::new(self.inner.clone(), request));
         };
         let now = clock::now();
-        match self.shared.find(&key, now) {
+        let miss = match self.shared.find(&key, now) {
             Found::Value(value) => {
                 self.shared.counts.hits.add();
-                ResponseFuture::there(value)
+                return ResponseFuture::there(value);
             }
             Found::Refresh(value) => {
-                self.shared.counts.stale.fetch_add(1, Relaxed);
-                self.refresh(key, request, now);
-                ResponseFuture::there(value)
+                seldom(|| self.refresh(key, request, now));
+                return ResponseFuture::there(value);
             }
             Found::Failed(error) => {
                 self.shared.counts.negative.fetch_add(1, Relaxed);
-                ResponseFuture::failed(error)
+                return ResponseFuture::failed(error);
             }
-            Found::Pass => ResponseFuture::missed(seldom(|| {
-                Miss::alone(&self.shared, key, self.fill(request, now, None))
-            })),
-            Found::Miss(spare) => ResponseFuture::missed(seldom(|| {
-                Miss::begin(&self.shared, key, self.fill(request, now, spare))
-            })),
-        }
+            Found::Pass => seldom(|| Miss::alone(&self.shared, key, self.fill(request, now, None))),
+            Found::Miss(spare) => {
+                seldom(|| Miss::begin(&self.shared, key, self.fill(request, now, spare)))
+            }
+        };
+        ResponseFuture::missed(miss)
     }
 }
 
@@ -107,6 +105,7 @@ impl<S, F, K, V, C> Cache<S, F, K, V, C> {
         C::Kept: Send,
         R: Send + 'static,
     {
+        self.shared.counts.stale.fetch_add(1, Relaxed);
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(call) = self.fill(request, now, None).renew(&self.shared, key) else { return };
         self.shared.counts.refreshed.fetch_add(1, Relaxed);
