@@ -11,9 +11,10 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use tower_ballast_core::{
     Key, Multiplier,
-    clock::{Nanos, Span},
+    clock::{self, Nanos, Span},
     flights::Failure,
 };
 
@@ -38,8 +39,8 @@ impl<V> Stored<V> {
         Self(Arc::new(Entry {
             content: kept.content,
             tags: kept.tags,
-            fresh_until: now + kept.lifetime,
-            took: now.since(began),
+            fresh_until: clock::instant(now + kept.lifetime),
+            took: Span::new(now.since(began)),
             used: AtomicU64::new(now.as_nanos()),
             is_settled: AtomicBool::new(false),
         }))
@@ -63,9 +64,10 @@ pub(crate) struct Entry<V> {
     pub(crate) content: Content<V>,
     /// By which tags it can be found.
     pub(crate) tags: Box<[Key]>,
-    pub(crate) fresh_until: Nanos,
+    /// As the clock gives it, since every hit compares it.
+    fresh_until: Instant,
     /// How long it took to make it.
-    pub(crate) took: Duration,
+    took: Span,
     used: AtomicU64,
     is_settled: AtomicBool,
 }
@@ -111,7 +113,12 @@ impl Leniency {
         self.early.store(early.get().to_bits(), Relaxed);
     }
 
+    /// Whether what is fresh is neither made anew early nor over for want of use.
     #[inline]
+    fn is_plain(&self) -> bool {
+        self.idle.is_zero() && self.early.load(Relaxed) == 0
+    }
+
     fn early(&self) -> f64 {
         f64::from_bits(self.early.load(Relaxed))
     }
@@ -133,28 +140,41 @@ impl<V> Entry<V> {
     #[inline]
     pub(crate) fn standing(
         &self,
-        now: Nanos,
+        now: Instant,
         leniency: &Leniency,
         draw: impl FnOnce() -> f64,
     ) -> Standing {
         if !self.is_settled() {
             return Standing::Over;
         }
+        if leniency.is_plain() && now < self.fresh_until {
+            return Standing::Fresh;
+        }
+        self.standing_by(clock::at(now), leniency, draw)
+    }
+
+    fn standing_by(&self, now: Nanos, leniency: &Leniency, draw: impl FnOnce() -> f64) -> Standing {
         if !leniency.idle.is_zero() && !self.use_again(now, leniency.idle.get()) {
             return Standing::Over;
         }
-        if now < self.fresh_until {
+        let fresh_until = self.fresh_until();
+        if now < fresh_until {
             let early = leniency.early();
             let is_early = early > 0.0 && self.is_due_early(now, early, draw());
             return if is_early { Standing::Refresh } else { Standing::Fresh };
         }
         match self.content {
-            Content::Value(_) if now < self.fresh_until + leniency.while_revalidating.get() => {
+            Content::Value(_) if now < fresh_until + leniency.while_revalidating.get() => {
                 Standing::Refresh
             }
             Content::Value(_) if self.is_good_if_error(now, leniency) => Standing::Spare,
             _ => Standing::Over,
         }
+    }
+
+    /// Until when it is fresh.
+    pub(crate) fn fresh_until(&self) -> Nanos {
+        clock::at(self.fresh_until)
     }
 
     /// Counts as a use, unless the last one was too long ago.
@@ -179,13 +199,13 @@ impl<V> Entry<V> {
     }
 
     pub(crate) fn is_good_if_error(&self, now: Nanos, leniency: &Leniency) -> bool {
-        now < self.fresh_until + leniency.if_error.get()
+        now < self.fresh_until() + leniency.if_error.get()
     }
 
     /// By the rule of `XFetch`: the nearer the end, and the dearer the entry, the likelier.
     fn is_due_early(&self, now: Nanos, early: f64, draw: f64) -> bool {
-        let ahead = -self.took.as_secs_f64() * early * draw.max(f64::MIN_POSITIVE).ln();
-        ahead >= self.fresh_until.since(now).as_secs_f64()
+        let ahead = -self.took.get().as_secs_f64() * early * draw.max(f64::MIN_POSITIVE).ln();
+        ahead >= self.fresh_until().since(now).as_secs_f64()
     }
 }
 
@@ -199,7 +219,7 @@ mod tests {
     #[test]
     fn an_entry_is_fresh_until_its_moment_and_no_longer() {
         let entry = entry(Content::Value(1));
-        let at = |after| entry.standing(BORN + after, &Leniency::default(), || 0.5);
+        let at = |after| entry.standing(clock::instant(BORN + after), &Leniency::default(), || 0.5);
         assert_eq!(at(Duration::from_nanos(9_999_999_999)), Standing::Fresh);
         assert_eq!(at(10 * SECOND), Standing::Over);
     }
@@ -207,7 +227,7 @@ mod tests {
     #[test]
     fn what_is_still_being_put_is_not_served() {
         let stored = Stored::new(Kept::bare(Content::Value(1), SECOND), BORN, BORN);
-        let standing = || stored.0.standing(BORN, &Leniency::default(), || 0.5);
+        let standing = || stored.0.standing(clock::instant(BORN), &Leniency::default(), || 0.5);
         assert_eq!(standing(), Standing::Over);
         stored.settle();
         assert_eq!(standing(), Standing::Fresh);
@@ -221,7 +241,7 @@ mod tests {
             ..Leniency::default()
         };
         let at = |content, seconds: u32| {
-            entry(content).standing(BORN + SECOND * seconds, &leniency, || 0.5)
+            entry(content).standing(clock::instant(BORN + SECOND * seconds), &leniency, || 0.5)
         };
         assert_eq!(at(Content::Value(1), 14), Standing::Refresh);
         assert_eq!(at(Content::Value(1), 15), Standing::Spare);
@@ -243,10 +263,14 @@ mod tests {
         let leniency = Leniency { idle: Span::new(2 * SECOND), ..Leniency::default() };
         let entry = entry(Content::Value(1));
         for second in 0..6 {
-            let standing = entry.standing(BORN + SECOND * second, &leniency, || 0.5);
+            let standing =
+                entry.standing(clock::instant(BORN + SECOND * second), &leniency, || 0.5);
             assert_eq!(standing, Standing::Fresh);
         }
-        assert_eq!(entry.standing(BORN + 7 * SECOND, &leniency, || 0.5), Standing::Over);
+        assert_eq!(
+            entry.standing(clock::instant(BORN + 7 * SECOND), &leniency, || 0.5),
+            Standing::Over
+        );
     }
 
     #[test]
@@ -258,7 +282,8 @@ mod tests {
             (1..1000)
                 .filter(|draw| {
                     let draw = || f64::from(*draw) / 1000.0;
-                    entry.standing(BORN + after, &leniency, draw) == Standing::Refresh
+                    entry.standing(clock::instant(BORN + after), &leniency, draw)
+                        == Standing::Refresh
                 })
                 .count()
         };
@@ -271,7 +296,10 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_makes_nothing_older() {
         let entry = entry(Content::Value(1));
-        assert_eq!(entry.standing(Nanos::ZERO, &Leniency::default(), || 0.5), Standing::Fresh);
+        assert_eq!(
+            entry.standing(clock::instant(Nanos::ZERO), &Leniency::default(), || 0.5),
+            Standing::Fresh
+        );
     }
 
     fn entry(content: Content<u32>) -> Arc<Entry<u32>> {

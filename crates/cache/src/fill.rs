@@ -108,7 +108,7 @@ where
     where
         K: Clone + Eq + Hash + Send + Sync + 'static,
     {
-        let there = match shared.find(&key, self.came) {
+        let there = match shared.find(&key, || clock::instant(self.came)) {
             Found::Value(value) => Some(value),
             _ => shared.find_second(&key).await,
         };

@@ -35,7 +35,7 @@ where
     /// The answer for `key`, if there is one that may be served now.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<V> {
-        match self.0.find(key, clock::now()) {
+        match self.0.find(key, clock::read) {
             Found::Value(value) | Found::Refresh(value) => Some(value),
             Found::Failed(_) | Found::Pass | Found::Miss(_) => None,
         }

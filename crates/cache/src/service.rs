@@ -57,23 +57,25 @@ where
             self.shared.counts.bypassed.fetch_add(1, Relaxed);
             return ResponseFuture::alone(Oneshot::new(self.inner.clone(), request));
         };
-        let now = clock::now();
-        let miss = match self.shared.find(&key, now) {
+        let now = clock::read();
+        let miss = match self.shared.find(&key, || now) {
             Found::Value(value) => {
                 self.shared.counts.hits.add();
                 return ResponseFuture::there(value);
             }
             Found::Refresh(value) => {
-                seldom(|| self.refresh(key, request, now));
+                seldom(|| self.refresh(key, request, clock::at(now)));
                 return ResponseFuture::there(value);
             }
             Found::Failed(error) => {
                 self.shared.counts.negative.fetch_add(1, Relaxed);
                 return ResponseFuture::failed(error);
             }
-            Found::Pass => seldom(|| Miss::alone(&self.shared, key, self.fill(request, now, None))),
+            Found::Pass => {
+                seldom(|| Miss::alone(&self.shared, key, self.fill(request, clock::at(now), None)))
+            }
             Found::Miss(spare) => {
-                seldom(|| Miss::begin(&self.shared, key, self.fill(request, now, spare)))
+                seldom(|| Miss::begin(&self.shared, key, self.fill(request, clock::at(now), spare)))
             }
         };
         ResponseFuture::missed(miss)

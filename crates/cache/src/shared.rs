@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
 use tower_ballast_core::{
     BoxError, Event, EventKind, Random, Rejected, Reporter,
     clock::{self, Nanos},
@@ -113,12 +114,12 @@ where
         }
     }
 
-    /// Looks for what there is.
+    /// Looks for what there is; `now` is asked if there is something.
     #[inline]
-    pub(crate) fn find(&self, key: &K, now: Nanos) -> Found<V> {
+    pub(crate) fn find(&self, key: &K, now: impl FnOnce() -> Instant) -> Found<V> {
         let Some(stored) = self.store().get(key) else { return Found::Miss(None) };
         let entry = &*stored.0;
-        let standing = entry.standing(now, &self.settings.leniency, || self.random.unit());
+        let standing = entry.standing(now(), &self.settings.leniency, || self.random.unit());
         match (standing, &entry.content) {
             (Standing::Fresh, Content::Value(value)) => Found::Value(value.clone()),
             (Standing::Refresh, Content::Value(value)) => Found::Refresh(value.clone()),
@@ -173,7 +174,7 @@ where
     /// Whether there is an answer that is still good for something.
     fn has_use(&self, key: &K) -> bool {
         self.store().get(key).is_some_and(|stored| {
-            let standing = stored.0.standing(clock::now(), &self.settings.leniency, || 1.0);
+            let standing = stored.0.standing(clock::read(), &self.settings.leniency, || 1.0);
             matches!(stored.0.content, Content::Value(_)) && standing != Standing::Over
         })
     }
@@ -232,7 +233,9 @@ where
         self.store().get(key).is_some_and(|stored| {
             let is_there =
                 stored.0.is_settled() && !stored.0.is_idle(now, self.settings.leniency.idle.get());
-            matches!(stored.0.content, Content::Value(_)) && now < stored.0.fresh_until && is_there
+            matches!(stored.0.content, Content::Value(_))
+                && now < stored.0.fresh_until()
+                && is_there
         })
     }
 

@@ -107,6 +107,22 @@ pub fn now() -> Nanos {
     at(read())
 }
 
+/// Reads the clock as tokio gives it. To compare two instants costs less than to convert one, which takes as long as a lock.
+///
+/// ```
+/// use tower_ballast_core::clock;
+///
+/// let (first, second) = (clock::read(), clock::read());
+/// assert!(first <= second);
+/// assert!(clock::at(first) <= clock::at(second));
+/// ```
+#[allow(clippy::disallowed_methods, reason = "this module is the one that reads clocks")]
+#[must_use]
+#[inline]
+pub fn read() -> Instant {
+    Instant::now()
+}
+
 /// The moment on our line of one of tokio's instants.
 #[must_use]
 #[inline]
@@ -181,12 +197,6 @@ pub fn sleep(duration: Duration) -> Sleep {
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     *ORIGIN.get_or_init(read)
-}
-
-#[allow(clippy::disallowed_methods, reason = "this module is the one that reads clocks")]
-#[inline]
-fn read() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]
