@@ -116,10 +116,17 @@ where
 
     /// Looks for what there is; `now` is asked if there is something.
     #[inline]
-    pub(crate) fn find(&self, key: &K, now: impl FnOnce() -> Instant) -> Found<V> {
-        let Some(stored) = self.store().get(key) else { return Found::Miss(None) };
+    pub(crate) fn find(&self, key: &K, now: impl Fn() -> Instant) -> Found<V> {
+        let mut found = Found::Miss(None);
+        self.store().look(key, &mut |stored| found = self.judge(stored, now()));
+        found
+    }
+
+    /// What an entry is good for, with its value.
+    #[inline]
+    fn judge(&self, stored: &Stored<V>, now: Instant) -> Found<V> {
         let entry = &*stored.0;
-        let standing = entry.standing(now(), &self.settings.leniency, || self.random.unit());
+        let standing = entry.standing(now, &self.settings.leniency, || self.random.unit());
         match (standing, &entry.content) {
             (Standing::Fresh, Content::Value(value)) => Found::Value(value.clone()),
             (Standing::Refresh, Content::Value(value)) => Found::Refresh(value.clone()),
@@ -127,7 +134,7 @@ where
                 Found::Failed(Failure::clone(failure).into_error())
             }
             (Standing::Fresh | Standing::Refresh, Content::Passed) => Found::Pass,
-            (Standing::Spare, _) => Found::Miss(Some(stored)),
+            (Standing::Spare, _) => Found::Miss(Some(stored.clone())),
             (Standing::Over, _) => Found::Miss(None),
         }
     }

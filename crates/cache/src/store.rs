@@ -56,12 +56,21 @@ mod usage;
 /// let store: Box<dyn Store<&str, u32>> = Box::new(S3Fifo::new(Capacity::mebibytes(1)));
 /// assert!(store.put("answer", 42, 100));
 /// assert_eq!(store.get(&"answer"), Some(42));
+/// store.look(&"answer", &mut |value| assert_eq!(*value, 42));
 /// assert!(!store.put("all there is to say", 0, 1024 * 1024), "there is no room for it");
 /// assert_eq!(store.usage().entries, 1);
 /// ```
 pub trait Store<K, V>: Send + Sync {
     /// The value for `key`; it counts as used.
     fn get(&self, key: &K) -> Option<V>;
+
+    /// Shows the value for `key` to `see`, if there is one; it counts as used. A store may do that under a lock, where the
+    /// value lies: then threads that find the same one need not count who holds it. Default: shows what it [gets](Self::get).
+    fn look(&self, key: &K, see: &mut dyn FnMut(&V)) {
+        if let Some(value) = self.get(key) {
+            see(&value);
+        }
+    }
 
     /// Keeps `value` in the place of an earlier one. `size` are the bytes that it and its key own elsewhere, on the heap; those
     /// of the two themselves a store knows. One for which there is no room is let go at once, and the

@@ -21,10 +21,6 @@ mod slab;
 #[cfg(test)]
 mod tests;
 
-/// There are at most so many parts, and so few that each is for entries or bytes enough to choose from.
-const PARTS: u64 = 64;
-const PART_BYTES: u64 = 128 * 1024;
-const PART_ENTRIES: u64 = 256;
 /// A part that has less than the average by no more than a hundredth makes room for itself: what goes elsewhere takes
 /// another lock. It has to be far less than a part has for newcomers, or there is always room for proven ones.
 const LITTLE: u64 = 100;
@@ -57,7 +53,7 @@ const INDEX: usize = 20;
 /// # Cost
 ///
 /// A hit is one hash and one shared lock, a put one lock, mostly, in a full store too. Nothing of a user runs under a lock but
-/// `Eq` of keys and `Clone` of what is found; what goes is dropped without one. The place of an entry that goes is a newcomer's,
+/// `Eq` of keys and `Clone` of what is found, also that of an answer; what goes is dropped without one. The place of an entry that goes is a newcomer's,
 /// or another one is moved into it. An empty store has at most 16 KiB, and there are up to 64 parts, each with up to 32 places more than it needs; how
 /// many parts is decided by the capacity the store is made with.
 ///
@@ -87,11 +83,8 @@ impl<K, V, S> S3Fifo<K, V, S> {
     /// An empty store that hashes by `hasher`. One without a secret seed lets clients that choose the keys slow it down.
     #[must_use]
     pub fn with_hasher(capacity: Capacity, hasher: S) -> Self {
-        let by_bytes = capacity.bytes().map_or(PARTS, |bytes| bytes / PART_BYTES);
-        let by_entries = capacity.entries().map_or(PARTS, |entries| entries / PART_ENTRIES);
-        let parts = 1_u64 << by_bytes.min(by_entries).clamp(1, PARTS).ilog2();
         Self {
-            parts: (0..parts).map(|_| Locked::new()).collect(),
+            parts: locked::parts(capacity),
             hasher,
             account: Account::new(capacity),
             counts: Counts::default(),
@@ -213,11 +206,19 @@ where
 {
     #[inline]
     fn get(&self, key: &K) -> Option<V> {
+        let mut copy = None;
+        self.look(key, &mut |value| copy = Some(value.clone()));
+        copy
+    }
+
+    #[inline]
+    fn look(&self, key: &K, see: &mut dyn FnMut(&V)) {
         let hash = self.hasher.hash_one(key);
         let part = self.parts[self.number(hash)].read();
-        let (_, entry) = part.find(hash, key)?;
-        entry.touch();
-        Some(entry.value.clone())
+        if let Some((_, entry)) = part.find(hash, key) {
+            entry.touch();
+            see(&entry.value);
+        }
     }
 
     fn put(&self, key: K, value: V, size: usize) -> bool {

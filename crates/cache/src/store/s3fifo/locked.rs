@@ -2,7 +2,23 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::part::{Entry, Part};
+use super::{
+    super::Capacity,
+    part::{Entry, Part},
+};
+
+/// There are at most so many parts, and so few that each is for entries or bytes enough to choose from.
+const PARTS: u64 = 64;
+const PART_BYTES: u64 = 128 * 1024;
+const PART_ENTRIES: u64 = 256;
+
+/// As many parts as are good for so much, all empty.
+pub(super) fn parts<K, V>(capacity: Capacity) -> Box<[Locked<K, V>]> {
+    let by_bytes = capacity.bytes().map_or(PARTS, |bytes| bytes / PART_BYTES);
+    let by_entries = capacity.entries().map_or(PARTS, |entries| entries / PART_ENTRIES);
+    let parts = 1_u64 << by_bytes.min(by_entries).clamp(1, PARTS).ilog2();
+    (0..parts).map(|_| Locked::new()).collect()
+}
 
 /// A part behind its lock, on cache lines of its own; two, since processors fetch them in pairs.
 ///

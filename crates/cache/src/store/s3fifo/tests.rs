@@ -12,6 +12,19 @@ use tower_ballast_core::{Random, Ratio};
 use super::*;
 
 #[test]
+fn what_is_there_is_shown_once_and_counts_as_used() {
+    let store = S3Fifo::new(Capacity::of_entries(20));
+    (0..20).for_each(|key| assert!(store.put(key, 10 * key, 0)));
+    let mut seen = Vec::new();
+    for key in [19, 100] {
+        store.look(&key, &mut |value| seen.push(*value));
+    }
+    assert_eq!(seen, [190]);
+    // The only newcomer would be the first to go.
+    assert!(store.put(20, 200, 0) && store.get(&19).is_some());
+}
+
+#[test]
 fn it_never_keeps_more_than_its_bound_not_even_for_a_moment() {
     const MOST: u64 = 100_000;
     let store = S3Fifo::new(Capacity::of_bytes(MOST).and_entries(500));
