@@ -15,6 +15,7 @@ use crate::{
 /// Keeps the answers of a service by key.
 ///
 /// All services made by one layer, and by its clones, share what is kept.
+/// For a hit the answer is cloned while its part of the store has a shared lock: a large one is best kept in an `Arc`.
 ///
 /// ```
 /// use std::time::Duration;

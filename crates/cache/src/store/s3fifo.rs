@@ -53,7 +53,7 @@ const INDEX: usize = 20;
 /// # Cost
 ///
 /// A hit is one hash and one shared lock, a put one lock, mostly, in a full store too. Nothing of a user runs under a lock but
-/// `Eq` of keys and `Clone` of what is found, also that of an answer; what goes is dropped without one. The place of an entry that goes is a newcomer's,
+/// `Eq` of keys and `Clone` of what is found, and what [looks](Store::look) at it; what goes is dropped without one. The place of an entry that goes is a newcomer's,
 /// or another one is moved into it. An empty store has at most 16 KiB, and there are up to 64 parts, each with up to 32 places more than it needs; how
 /// many parts is decided by the capacity the store is made with.
 ///
