@@ -96,8 +96,14 @@ impl Histogram {
         snapshot.max = self.max.load(Relaxed);
         snapshot.counts.clear();
         for segment in 0..SEGMENTS {
+            let mut used =
+                self.stripes.iter().filter_map(|stripe| stripe.segments[segment].get()).peekable();
+            // Most never are.
+            if used.peek().is_none() {
+                continue;
+            }
             let mut counts = [0; STEPS];
-            for used in self.stripes.iter().filter_map(|stripe| stripe.segments[segment].get()) {
+            for used in used {
                 for (count, step) in counts.iter_mut().zip(used.iter()) {
                     *count += step.load(Relaxed);
                 }
