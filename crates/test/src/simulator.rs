@@ -62,6 +62,7 @@ mod answer;
 mod arrivals;
 mod backend;
 mod call;
+mod callers;
 mod figures;
 mod recording;
 mod scene;

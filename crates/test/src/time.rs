@@ -5,7 +5,7 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -37,12 +37,19 @@ const TURNS: usize = 128;
 ///
 /// When called inside another runtime, or when the future panics.
 pub fn drive<F: Future>(future: F) -> F::Output {
+    let mut output = None;
+    run(pin!(async { output = Some(future.await) }));
+    output.expect("it is set when the future has ended")
+}
+
+/// Of no type in particular, so that the runtime's loop is compiled here.
+fn run(future: Pin<&mut dyn Future<Output = ()>>) {
     Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O asks nothing of the system that could fail")
-        .block_on(future)
+        .block_on(future);
 }
 
 /// Moves the paused clock from timer to timer, so that everything in between happens in its time.

@@ -2,10 +2,10 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
-use tokio::sync::Notify;
+use tokio::time::Sleep;
 use tower_ballast_core::Random;
 use tower_service::Service;
 
@@ -32,8 +32,6 @@ struct Shared {
     clock: Clock,
     arrivals: Arrivals,
     state: Mutex<State>,
-    /// Told when something will happen earlier than what the server's task waits for.
-    sooner: Notify,
 }
 
 #[derive(Debug)]
@@ -44,6 +42,8 @@ struct State {
     left: Left,
     /// What the server's task waits for.
     awaited: Tick,
+    /// Told when something will happen earlier than that.
+    work: Waker,
 }
 
 /// Where the answer to a call will lie.
@@ -66,14 +66,12 @@ impl Backend {
             free: Vec::new(),
             left: Vec::new(),
             awaited: Tick::MAX,
+            work: Waker::noop().clone(),
         };
-        let shared = Arc::new(Shared {
-            clock,
-            arrivals: Arrivals::new(),
-            state: Mutex::new(state),
-            sooner: Notify::new(),
-        });
-        tokio::spawn(Arc::clone(&shared).work());
+        let shared =
+            Arc::new(Shared { clock, arrivals: Arrivals::new(), state: Mutex::new(state) });
+        let alarm = Box::pin(clock.sleep_until(0));
+        tokio::spawn(Work { shared: Arc::clone(&shared), alarm });
         Self { shared }
     }
 
@@ -106,26 +104,6 @@ impl Service<Call> for Backend {
 }
 
 impl Shared {
-    /// Lets happen what happens by itself, at its moment.
-    async fn work(self: Arc<Self>) {
-        loop {
-            let next = {
-                let mut state = self.state();
-                state.advance(self.clock.now());
-                state.awaited = state.station.next().unwrap_or(Tick::MAX);
-                state.awaited
-            };
-            if next == Tick::MAX {
-                self.sooner.notified().await;
-            } else {
-                // Whichever comes first; the loop finds out.
-                let sleep = std::pin::pin!(self.clock.sleep_until(next));
-                let sooner = std::pin::pin!(self.sooner.notified());
-                Either(sleep, sooner).await;
-            }
-        }
-    }
-
     fn arrive(&self) -> Ticket {
         let now = self.clock.now();
         self.arrivals.note_tick(now);
@@ -136,7 +114,7 @@ impl Shared {
         station.arrive(now, ticket, left);
         state.hand_out();
         if state.station.next().is_some_and(|next| next < state.awaited) {
-            self.sooner.notify_one();
+            state.work.wake_by_ref();
         }
         ticket
     }
@@ -227,16 +205,30 @@ impl Drop for ResponseFuture {
     }
 }
 
-/// Two futures, of which the first that is ready ends both.
-struct Either<A, B>(A, B);
+/// Lets happen what happens by itself, at its moment.
+struct Work {
+    shared: Arc<Shared>,
+    alarm: Pin<Box<Sleep>>,
+}
 
-impl<A: Future + Unpin, B: Future + Unpin> Future for Either<A, B> {
+impl Future for Work {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if Pin::new(&mut self.0).poll(cx).is_ready() || Pin::new(&mut self.1).poll(cx).is_ready() {
-            return Poll::Ready(());
+        let Self { shared, alarm } = &mut *self;
+        loop {
+            let mut state = shared.state();
+            state.advance(shared.clock.now());
+            state.work.clone_from(cx.waker());
+            let next = state.station.next().unwrap_or(Tick::MAX);
+            let before = std::mem::replace(&mut state.awaited, next);
+            drop(state);
+            if next == Tick::MAX {
+                return Poll::Pending;
+            } else if next != before {
+                alarm.as_mut().reset(shared.clock.instant(next));
+            }
+            ready!(alarm.as_mut().poll(cx));
         }
-        Poll::Pending
     }
 }

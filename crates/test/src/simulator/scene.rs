@@ -1,4 +1,11 @@
-use std::{cmp::Reverse, collections::BinaryHeap, future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use tower_ballast_core::{BoxError, Deadline, Random};
 use tower_service::Service;
@@ -6,6 +13,7 @@ use tower_service::Service;
 use super::{
     backend::Backend,
     call::Call,
+    callers::{Callers, Going},
     recording::{Recorder, Recording},
     server::Server,
     stream::Stream,
@@ -101,44 +109,58 @@ impl Scene {
     {
         let clients = streams.iter().map(|stream| stream.clients.end).max().unwrap_or(0);
         let services: Vec<S> = (0..clients).map(client).collect();
-        let recorder = Recorder::new();
-        let mut traffic = Traffic::new(streams, Random::seeded(self.seed()));
-        let mut alarm = std::pin::pin!(self.clock.sleep_until(0));
-        while let Some((moment, stream, client)) = traffic.next(tick_of(until)) {
-            if moment > self.clock.now() {
-                alarm.as_mut().reset(self.clock.sleep_until(moment).deadline());
-                alarm.as_mut().await;
+        let call = move |call: Call| -> Going {
+            Box::pin(make(services[call.client as usize].clone(), call))
+        };
+        self.play(streams, tick_of(until), Box::new(call)).await
+    }
+
+    /// Boxed, so that it is compiled here.
+    fn play<'a>(
+        &'a self,
+        streams: &'a [Stream],
+        until: Tick,
+        mut call: Box<dyn FnMut(Call) -> Going + Send + 'a>,
+    ) -> Pin<Box<dyn Future<Output = Recording> + Send + 'a>> {
+        Box::pin(async move {
+            let recorder = Recorder::new();
+            let callers = Callers::new(Arc::clone(&recorder), self.clock);
+            let mut traffic = Traffic::new(streams, Random::seeded(self.seed()));
+            let mut alarm = pin!(self.clock.sleep_until(0));
+            let mut now = self.clock.now();
+            while let Some((moment, stream, client)) = traffic.next(until) {
+                if moment > now {
+                    alarm.as_mut().reset(self.clock.instant(moment));
+                    alarm.as_mut().await;
+                    now = self.clock.now();
+                }
+                let deadline = stream.deadline.map(|within| moment.saturating_add(tick_of(within)));
+                let number = recorder.begin(client, stream.priority, moment, deadline);
+                let going = call(Call {
+                    client,
+                    number,
+                    priority: stream.priority,
+                    deadline: deadline.map(|tick| Deadline::at(self.clock.moment(tick))),
+                    attempt: None,
+                });
+                callers.make(number, going);
             }
-            let deadline = stream.deadline.map(|within| moment.saturating_add(tick_of(within)));
-            let call = Call {
-                client,
-                number: recorder.begin(client, stream.priority, moment, deadline),
-                priority: stream.priority,
-                deadline: deadline.map(|tick| Deadline::at(self.clock.moment(tick))),
-                attempt: None,
-            };
-            let service = services[client as usize].clone();
-            tokio::spawn(make(service, call, Arc::clone(&recorder), self.clock));
-        }
-        let end = until.saturating_add(AFTERMATH);
-        while recorder.running() > 0 && self.now() < end {
-            tokio::time::sleep(stretched(Duration::from_millis(100))).await;
-        }
-        recorder.take()
+            let end = until.saturating_add(tick_of(AFTERMATH));
+            while recorder.running() > 0 && self.clock.now() < end {
+                tokio::time::sleep(stretched(Duration::from_millis(100))).await;
+            }
+            recorder.take()
+        })
     }
 }
 
-async fn make<S>(mut service: S, call: Call, recorder: Arc<Recorder>, clock: Clock)
+async fn make<S>(mut service: S, call: Call) -> Result<(), BoxError>
 where
     S: Service<Call>,
     S::Error: Into<BoxError>,
 {
-    let ready = poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into);
-    let outcome = match ready {
-        Ok(()) => service.call(call).await.map(drop).map_err(Into::into),
-        Err(error) => Err(error),
-    };
-    recorder.end(call.number, clock.now(), outcome);
+    poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
+    service.call(call).await.map(drop).map_err(Into::into)
 }
 
 /// The calls of all clients, merged.
@@ -161,10 +183,13 @@ impl<'a> Traffic<'a> {
     }
 
     fn next(&mut self, until: Tick) -> Option<(Tick, &'a Stream, u32)> {
-        let Reverse((moment, index, client)) = self.coming.pop()?;
+        let mut first = self.coming.peek_mut()?;
+        let Reverse((moment, index, client)) = *first;
         let stream = &self.streams[index];
-        let next = stream.next(moment, &self.random);
-        self.coming.extend(next.map(|next| Reverse((next, index, client))));
+        match stream.next(moment, &self.random) {
+            Some(next) => *first = Reverse((next, index, client)),
+            None => drop(PeekMut::pop(first)),
+        }
         (moment < until).then_some((moment, stream, client))
     }
 }

@@ -1,8 +1,13 @@
 //! The simulator against theory, and against itself.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tower_ballast_core::{Multiplier, Priority};
+use tower_service::Service;
 
 use super::*;
 
@@ -121,6 +126,41 @@ fn a_call_that_nobody_answers_is_told_so() {
     });
     assert_eq!(recording.offered(Duration::ZERO..SECOND), 10);
     assert!(recording.calls().iter().all(|call| call.end() == End::Unanswered));
+}
+
+/// In which tasks a service finds itself that takes so long, at fifty even calls a second.
+fn tasks(took: Duration) -> usize {
+    let tasks = Arc::new(Mutex::new(HashSet::new()));
+    let noted = Arc::clone(&tasks);
+    simulate(1, async |scene| {
+        let backend = scene.serve(Server::new(10, ServiceTime::constant(took)));
+        let service = tower::service_fn(move |call| {
+            noted.lock().unwrap().insert(tokio::task::id());
+            backend.clone().call(call)
+        });
+        scene.offer(&[Stream::per_second(50.0).evenly()], SECOND, |_| service.clone()).await
+    });
+    tasks.lock().unwrap().len()
+}
+
+#[test]
+fn there_are_as_many_tasks_as_calls_at_once() {
+    assert_eq!((tasks(millis(15)), tasks(millis(50))), (1, 3));
+}
+
+#[test]
+fn a_call_that_panics_takes_no_other_with_it() {
+    let recording = simulate(1, async |scene| {
+        let backend = scene.serve(exponential(10));
+        let service = tower::service_fn(move |call: Call| {
+            assert!(call.number != 3, "as the test wants it");
+            backend.clone().call(call)
+        });
+        scene.offer(&[Stream::per_second(10.0).evenly()], SECOND, |_| service.clone()).await
+    });
+    let ends: Vec<End> = recording.calls().iter().map(Recorded::end).collect();
+    assert_eq!(ends.iter().filter(|end| **end == End::Success).count(), 9);
+    assert_eq!(ends[3], End::Unanswered);
 }
 
 #[test]

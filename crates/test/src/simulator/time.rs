@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tower_ballast_core::clock::{self, Nanos};
 
 /// How much longer the paused clock takes than the scenario.
@@ -51,6 +51,11 @@ impl Clock {
         clock::sleep_until(self.moment(tick))
     }
 
+    /// What a timer is set to, to end at this moment.
+    pub(super) fn instant(self, tick: Tick) -> Instant {
+        clock::instant(self.moment(tick))
+    }
+
     pub(super) fn moment(self, tick: Tick) -> Nanos {
         self.start + stretched(Duration::from_micros(tick))
     }
@@ -58,7 +63,8 @@ impl Clock {
 
 /// A duration of a scenario in whole microseconds, rounded to the nearest.
 pub(super) fn tick_of(duration: Duration) -> Tick {
-    Tick::try_from((duration.as_nanos() + 500) / 1_000).unwrap_or(Tick::MAX)
+    let within = Tick::from((duration.subsec_nanos() + 500) / 1_000);
+    duration.as_secs().saturating_mul(1_000_000).saturating_add(within)
 }
 
 /// A number of seconds in whole microseconds; what is not a positive number is none.
