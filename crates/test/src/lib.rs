@@ -60,6 +60,7 @@
 //! until they are idle, and a [`Probe`] polls by hand and counts wake-ups. No test here ever waits for real time.
 
 pub mod laws;
+pub mod leaving;
 pub mod mock;
 mod probe;
 mod scripted;
