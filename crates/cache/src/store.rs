@@ -4,8 +4,9 @@ use std::fmt;
 
 #[cfg(feature = "stores")]
 pub use self::others::{Moka, Quick};
-pub use self::{capacity::Capacity, s3fifo::S3Fifo, usage::Usage};
+pub use self::{around::Around, capacity::Capacity, s3fifo::S3Fifo, usage::Usage};
 
+mod around;
 mod capacity;
 #[cfg(feature = "stores")]
 mod others;
@@ -49,6 +50,8 @@ mod usage;
 /// | not found and put | `ballast store without lifetimes, miss and put` | `quick_cache without lifetimes, miss and put` | `moka, miss and put` |
 ///
 /// moka looks at lifetimes at the same time; the others leave that to the cache.
+///
+/// To see what a cache does with its store, put [`Around`] around it.
 ///
 /// ```
 /// use tower_ballast_cache::store::{Capacity, S3Fifo, Store};

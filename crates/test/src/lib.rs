@@ -43,6 +43,10 @@
 //! assert!(script.violations().is_empty());
 //! ```
 //!
+//! # A caller who goes away
+//!
+//! [`leaving`] drops the first of many calls that share one, at every moment there is.
+//!
 //! # A breaker and a limiter that obey
 //!
 //! [`mock`] has layers that refuse when the test says so, with real rejections, for code that has to

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::*;
-use crate::store::{S3Fifo, Store, Usage};
+use crate::store::{Around, S3Fifo};
 
 #[tokio::test(start_paused = true)]
 async fn all_who_waited_in_vain_share_one_more_call_however_soon_that_fails() {
@@ -70,6 +70,23 @@ fn settings_hold_in_any_order() {
     assert_eq!(handle.statistics().usage.entries, 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_purge_while_an_answer_is_being_put_holds_at_once() {
+    let (seen, purging) =
+        (Arc::<Mutex<Vec<_>>>::default(), Arc::<OnceLock<CacheHandle<_, _>>>::default());
+    let (before, after, seeing) = (Arc::clone(&purging), Arc::clone(&purging), Arc::clone(&seen));
+    // There is always a purge before it puts, and somebody who looks after that.
+    let store = Around::new(S3Fifo::new(Capacity::of_entries(10)))
+        .before_put(move |key| _ = before.get().unwrap().invalidate(key))
+        .after_put(move |key, _| seeing.lock().unwrap().push(after.get().unwrap().get(key)));
+    let layer = layer().store(store);
+    assert!(purging.set(layer.handle()).is_ok());
+    let mut service = layer.layer(Quick::default());
+    assert_eq!(service.call(7).await.unwrap(), "call 1");
+    assert_eq!(*seen.lock().unwrap(), [None]);
+    assert_eq!(layer.handle().get(&7), None);
+}
+
 /// Answers, or not, after a moment in which all can come.
 #[derive(Clone)]
 struct Quick {
@@ -108,62 +125,5 @@ impl Service<u32> for Quick {
             _ if number <= self.failing || number > self.good => Err("no".into()),
             _ => Ok(format!("call {number}")),
         })
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_purge_while_an_answer_is_being_put_holds_at_once() {
-    let (seen, purging) = (Arc::<Mutex<Vec<Option<String>>>>::default(), Arc::default());
-    let store = Purging {
-        store: S3Fifo::new(Capacity::of_entries(10)),
-        handle: Arc::clone(&purging),
-        seen: Arc::clone(&seen),
-    };
-    let layer = layer().store(store);
-    assert!(purging.set(layer.handle()).is_ok());
-    let mut service = layer.layer(Quick::default());
-    assert_eq!(service.call(7).await.unwrap(), "call 1");
-    assert_eq!(*seen.lock().unwrap(), [None]);
-    assert_eq!(layer.handle().get(&7), None);
-}
-
-/// There is always a purge before it puts, and somebody who looks after that.
-struct Purging {
-    store: S3Fifo<u32, Stored<String>>,
-    handle: Arc<OnceLock<CacheHandle<u32, String>>>,
-    seen: Arc<Mutex<Vec<Option<String>>>>,
-}
-
-impl Store<u32, Stored<String>> for Purging {
-    fn get(&self, key: &u32) -> Option<Stored<String>> {
-        self.store.get(key)
-    }
-
-    fn put(&self, key: u32, value: Stored<String>, size: usize) -> bool {
-        let handle = self.handle.get().unwrap();
-        handle.invalidate(&key);
-        let is_kept = self.store.put(key, value, size);
-        self.seen.lock().unwrap().push(handle.get(&key));
-        is_kept
-    }
-
-    fn remove(&self, key: &u32) -> Option<Stored<String>> {
-        self.store.remove(key)
-    }
-
-    fn retain(&self, keep: &dyn Fn(&u32, &Stored<String>) -> bool) {
-        self.store.retain(keep);
-    }
-
-    fn clear(&self) {
-        self.store.clear();
-    }
-
-    fn resize(&self, capacity: Capacity) {
-        self.store.resize(capacity);
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
     }
 }

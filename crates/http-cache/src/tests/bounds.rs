@@ -10,11 +10,11 @@ use std::{
 
 use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service};
-use tower_ballast_cache::store::{Capacity, S3Fifo, Store, Usage};
+use tower_ballast_cache::store::{Around, Capacity, S3Fifo};
 use tower_ballast_core::{BoxError, clock};
 
 use super::origin::{Nothing, Origin, Text, fetch, fresh, get, pieces, read, send, text};
-use crate::{HttpCacheLayer, Identity, Stored, engine::Rules};
+use crate::{HttpCacheLayer, engine::Rules};
 
 const URI: &str = "http://example.com/page";
 
@@ -134,8 +134,9 @@ async fn a_body_that_the_store_could_not_keep_goes_through_and_takes_no_memory()
 async fn a_store_of_ones_own_is_taken_with_the_capacity_that_is_set_before_or_after_it() {
     let uris: Vec<String> = (0..9).map(|number| format!("http://example.com/{number}")).collect();
     for is_before in [true, false] {
-        let store = Counted::new(Capacity::of_entries(100));
-        let puts = Arc::clone(&store.puts);
+        let (puts, counting) = counter();
+        let store =
+            Around::new(S3Fifo::new(Capacity::of_entries(100))).before_put(move |_| counting());
         let layer = HttpCacheLayer::new(Rules::shared());
         let few = Capacity::of_entries(5);
         let layer = if is_before {
@@ -153,8 +154,8 @@ async fn a_store_of_ones_own_is_taken_with_the_capacity_that_is_set_before_or_af
 
 #[tokio::test(start_paused = true)]
 async fn a_change_makes_void_what_is_kept_for_all_keys_of_its_target_and_looks_at_nothing_else() {
-    let store = Counted::new(Capacity::mebibytes(1));
-    let scans = Arc::clone(&store.scans);
+    let (scans, counting) = counter();
+    let store = Around::new(S3Fifo::new(Capacity::mebibytes(1))).before_retain(counting);
     let origin = Origin::new(|number, _| Ok(fresh().body(text(&number.to_string()))?));
     let layer = HttpCacheLayer::new(Rules::private()).keyed([AUTHORIZATION]).store(store);
     let (service, handle) = (layer.layer(origin), layer.handle());
@@ -333,55 +334,10 @@ async fn whoever_goes_away_leaves_nothing_behind() {
     }
 }
 
-/// Counts what is put into it, and how often it has to look at everything.
-struct Counted {
-    store: S3Fifo<Identity, Stored>,
-    puts: Arc<AtomicUsize>,
-    scans: Arc<AtomicUsize>,
-}
-
-impl Counted {
-    fn new(capacity: Capacity) -> Self {
-        Self { store: S3Fifo::new(capacity), puts: Arc::default(), scans: Arc::default() }
-    }
-}
-
-impl Store<Identity, Stored> for Counted {
-    fn get(&self, key: &Identity) -> Option<Stored> {
-        self.store.get(key)
-    }
-
-    fn put(&self, key: Identity, value: Stored, size: usize) -> bool {
-        self.puts.fetch_add(1, SeqCst);
-        self.store.put(key, value, size)
-    }
-
-    fn remove(&self, key: &Identity) -> Option<Stored> {
-        self.store.remove(key)
-    }
-
-    fn retain(&self, keep: &dyn Fn(&Identity, &Stored) -> bool) {
-        self.scans.fetch_add(1, SeqCst);
-        self.store.retain(keep);
-    }
-
-    fn clear(&self) {
-        self.store.clear();
-    }
-
-    fn resize(&self, capacity: Capacity) {
-        self.store.resize(capacity);
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_a_store_refuses_is_not_counted_as_stored() {
     // It does not say beforehand how little there is room for.
-    let store = Counted::new(Capacity::of_bytes(500));
+    let store = Around::new(S3Fifo::new(Capacity::of_bytes(500))).largest(usize::MAX);
     let layer = HttpCacheLayer::new(Rules::shared()).store(store);
     let service = layer.layer(Origin::new(|_, _| Ok(fresh().body(text("page"))?)));
     for _ in 0..2 {
@@ -389,4 +345,11 @@ async fn what_a_store_refuses_is_not_counted_as_stored() {
     }
     let statistics = layer.handle().statistics();
     assert_eq!((statistics.stored, statistics.dropped, statistics.usage.refused), (0, 2, 2));
+}
+
+/// A count, and what adds to it.
+fn counter() -> (Arc<AtomicUsize>, impl Fn() + Send + Sync + 'static) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&count);
+    (count, move || _ = counting.fetch_add(1, SeqCst))
 }

@@ -5,22 +5,28 @@ use std::{
     thread,
 };
 
+use http::Uri;
 use tower::Layer;
-use tower_ballast_cache::store::{Capacity, S3Fifo, Store, Usage};
+use tower_ballast_cache::store::{Around, Capacity, S3Fifo};
 
 use super::origin::{Origin, fetch, fresh, text};
-use crate::{HttpCacheHandle, HttpCacheLayer, Identity, Stored, engine::Rules};
+use crate::{HttpCacheHandle, HttpCacheLayer, engine::Rules};
 
 const URI: &str = "http://example.com/page";
 
 #[tokio::test(start_paused = true)]
 async fn a_purge_while_an_answer_is_being_kept_holds_at_once() {
-    let (seen, purging) = (Arc::<Mutex<Vec<bool>>>::default(), Arc::default());
-    let store = Purging {
-        store: S3Fifo::new(Capacity::mebibytes(1)),
-        handle: Arc::clone(&purging),
-        seen: Arc::clone(&seen),
-    };
+    let (seen, purging) =
+        (Arc::<Mutex<Vec<_>>>::default(), Arc::<OnceLock<HttpCacheHandle>>::default());
+    let (before, after, seeing) = (Arc::clone(&purging), Arc::clone(&purging), Arc::clone(&seen));
+    let uri: Uri = URI.parse().unwrap();
+    let looked = uri.clone();
+    // There is always a purge before it puts, and somebody who looks after that.
+    let store = Around::new(S3Fifo::new(Capacity::mebibytes(1)))
+        .before_put(move |_| _ = before.get().unwrap().invalidate(&uri))
+        .after_put(move |_, _| {
+            seeing.lock().unwrap().push(after.get().unwrap().get(&looked).is_some());
+        });
     let layer = HttpCacheLayer::new(Rules::shared()).store(store);
     assert!(purging.set(layer.handle()).is_ok());
     let origin = Origin::new(|_, _| Ok(fresh().body(text("page"))?));
@@ -60,46 +66,5 @@ fn a_capacity_that_is_set_beside_the_first_use_holds() {
             runtime.unwrap().block_on(fetch(&service, URI));
             assert_eq!(layer.handle().statistics().usage.entries, 0);
         }
-    }
-}
-
-/// There is always a purge before it puts, and somebody who looks after that.
-struct Purging {
-    store: S3Fifo<Identity, Stored>,
-    handle: Arc<OnceLock<HttpCacheHandle>>,
-    seen: Arc<Mutex<Vec<bool>>>,
-}
-
-impl Store<Identity, Stored> for Purging {
-    fn get(&self, key: &Identity) -> Option<Stored> {
-        self.store.get(key)
-    }
-
-    fn put(&self, key: Identity, value: Stored, size: usize) -> bool {
-        let handle = self.handle.get().unwrap();
-        handle.invalidate(&URI.parse().unwrap());
-        let is_kept = self.store.put(key, value, size);
-        self.seen.lock().unwrap().push(handle.get(&URI.parse().unwrap()).is_some());
-        is_kept
-    }
-
-    fn remove(&self, key: &Identity) -> Option<Stored> {
-        self.store.remove(key)
-    }
-
-    fn retain(&self, keep: &dyn Fn(&Identity, &Stored) -> bool) {
-        self.store.retain(keep);
-    }
-
-    fn clear(&self) {
-        self.store.clear();
-    }
-
-    fn resize(&self, capacity: Capacity) {
-        self.store.resize(capacity);
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
     }
 }
