@@ -3,10 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -15,6 +12,7 @@ use tokio::time::Instant;
 use tower_ballast_core::{
     Key, Multiplier,
     clock::{self, Nanos, Span},
+    epochs::Settled,
     flights::Failure,
 };
 
@@ -42,13 +40,8 @@ impl<V> Stored<V> {
             fresh_until: clock::instant(now + kept.lifetime),
             took: Span::new(now.since(began)),
             used: AtomicU64::new(now.as_nanos()),
-            is_settled: AtomicBool::new(false),
+            settled: Settled::new(),
         }))
-    }
-
-    /// From now on it may be served: no purge came while it was put into the store.
-    pub(crate) fn settle(&self) {
-        self.0.is_settled.store(true, Release);
     }
 }
 
@@ -69,7 +62,7 @@ pub(crate) struct Entry<V> {
     /// How long it took to make it.
     took: Span,
     used: AtomicU64,
-    is_settled: AtomicBool,
+    pub(crate) settled: Settled,
 }
 
 #[derive(Debug)]
@@ -144,7 +137,7 @@ impl<V> Entry<V> {
         leniency: &Leniency,
         draw: impl FnOnce() -> f64,
     ) -> Standing {
-        if !self.is_settled() {
+        if !self.settled.is_settled() {
             return Standing::Over;
         }
         if leniency.is_plain() && now < self.fresh_until {
@@ -186,12 +179,6 @@ impl<V> Entry<V> {
         is_used
     }
 
-    /// Whether it may be served. Else it is being put, and there may have been a purge.
-    #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.is_settled.load(Acquire)
-    }
-
     /// Whether nobody has asked for it for so long; zero is any time.
     pub(crate) fn is_idle(&self, now: Nanos, idle: Duration) -> bool {
         let used = Nanos::from_nanos(self.used.load(Relaxed));
@@ -229,7 +216,7 @@ mod tests {
         let stored = Stored::new(Kept::bare(Content::Value(1), SECOND), BORN, BORN);
         let standing = || stored.0.standing(clock::instant(BORN), &Leniency::default(), || 0.5);
         assert_eq!(standing(), Standing::Over);
-        stored.settle();
+        stored.0.settled.settle();
         assert_eq!(standing(), Standing::Fresh);
     }
 
@@ -305,7 +292,7 @@ mod tests {
     fn entry(content: Content<u32>) -> Arc<Entry<u32>> {
         let kept = Kept::bare(content, 10 * SECOND);
         let stored = Stored::new(kept, Nanos::from_nanos(4_000_000_000), BORN);
-        stored.settle();
+        stored.0.settled.settle();
         stored.0
     }
 }

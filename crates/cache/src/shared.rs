@@ -192,7 +192,7 @@ where
         let (kept, now) = (self.settings.measured(key, value, lifetime), clock::now());
         let size = kept.size;
         let stored = Stored::new(kept, now, now);
-        stored.settle();
+        stored.0.settled.settle();
         let is_kept = self.store().put(key.clone(), stored, size);
         // One that began to be fetched meanwhile may be older.
         self.epochs.purge(key);
@@ -231,15 +231,14 @@ where
         let size = kept.size;
         let stored = Stored::new(kept, since.began, clock::now());
         let put = || self.store().put(key.clone(), stored.clone(), size);
-        if self.epochs.keep(since.epoch, put, || drop(self.store().remove(key))) {
-            stored.settle();
-        }
+        let remove = || drop(self.store().remove(key));
+        self.epochs.keep(since.epoch, &stored.0.settled, put, remove);
     }
 
     pub(crate) fn is_fresh(&self, key: &K, now: Nanos) -> bool {
         self.store().get(key).is_some_and(|stored| {
-            let is_there =
-                stored.0.is_settled() && !stored.0.is_idle(now, self.settings.leniency.idle.get());
+            let is_there = stored.0.settled.is_settled()
+                && !stored.0.is_idle(now, self.settings.leniency.idle.get());
             matches!(stored.0.content, Content::Value(_))
                 && now < stored.0.fresh_until()
                 && is_there

@@ -7,7 +7,10 @@ use std::{
 
 use crate::sync::{
     EPOCHS as PARTS, Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering::SeqCst},
+    atomic::{
+        AtomicBool, AtomicU64,
+        Ordering::{Acquire, Release, SeqCst},
+    },
 };
 
 /// How many purges of a part are remembered one by one.
@@ -50,6 +53,55 @@ pub struct Epoch {
     purges: u64,
 }
 
+/// Whether it is known of something that no purge came while it was put into a store: before, it is not to be served. Of a copy
+/// it is not known.
+///
+/// ```
+/// use tower_ballast_core::epochs::{Epochs, Settled};
+///
+/// let (epochs, settled) = (Epochs::new(), Settled::new());
+/// let put = || {
+///     assert!(!settled.is_settled(), "there may have been a purge");
+///     true
+/// };
+/// assert!(epochs.keep(epochs.mark(&"key"), &settled, put, || ()));
+/// assert!(settled.is_settled() && !settled.clone().is_settled());
+/// ```
+#[derive(Debug)]
+pub struct Settled(AtomicBool);
+
+impl Settled {
+    /// It is not known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// From now on it may be served. [`Epochs::keep`] says so by itself; this is for what no purge concerns.
+    pub fn settle(&self) {
+        self.0.store(true, Release);
+    }
+
+    /// Whether it may be served.
+    #[must_use]
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.0.load(Acquire)
+    }
+}
+
+impl Default for Settled {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for Settled {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
 impl Epochs {
     /// Nothing has been purged.
     #[must_use]
@@ -74,18 +126,18 @@ impl Epochs {
     }
 
     /// Keeps what was fetched since `epoch`, unless there was a purge of its key before or while it was put; tells whether it is
-    /// kept. `put` says whether there was room for it, `remove` takes it away again. Before it is known to be kept it is not to be
-    /// served, for it may be there for a moment though a purge is over.
+    /// kept. `put` says whether there was room for it, `remove` takes it away again. Only when it is known to be kept it is
+    /// settled and may be served, for it may be there for a moment though a purge is over.
     ///
     /// ```
     /// use std::{cell::RefCell, collections::HashMap};
-    /// use tower_ballast_core::epochs::Epochs;
+    /// use tower_ballast_core::epochs::{Epochs, Settled};
     ///
     /// let (epochs, store) = (Epochs::new(), RefCell::new(HashMap::new()));
     /// let epoch = epochs.mark(&"key");
     /// let keep = |answer| {
     ///     let put = || store.borrow_mut().insert("key", answer).is_none();
-    ///     epochs.keep(epoch, put, || drop(store.borrow_mut().remove("key")))
+    ///     epochs.keep(epoch, &Settled::new(), put, || drop(store.borrow_mut().remove("key")))
     /// };
     /// assert!(keep(1));
     ///
@@ -94,13 +146,21 @@ impl Epochs {
     /// assert!(!keep(1));
     /// assert!(store.borrow().is_empty());
     /// ```
-    pub fn keep(&self, epoch: Epoch, put: impl FnOnce() -> bool, remove: impl FnOnce()) -> bool {
+    pub fn keep(
+        &self,
+        epoch: Epoch,
+        settled: &Settled,
+        put: impl FnOnce() -> bool,
+        remove: impl FnOnce(),
+    ) -> bool {
         if !self.is_now(epoch) || !put() {
             return false;
         }
         // A purge that came meanwhile may have looked before it was there.
         let is_kept = self.is_now(epoch);
-        if !is_kept {
+        if is_kept {
+            settled.settle();
+        } else {
             remove();
         }
         is_kept

@@ -1,19 +1,10 @@
 //! What is kept for a target: its variants with their bodies.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Release},
-        },
-    },
-};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use tower_ballast_core::{Key, clock::Nanos};
+use tower_ballast_core::{Key, clock::Nanos, epochs::Settled};
 
 use crate::{engine::Entry, identity::Identity};
 
@@ -34,17 +25,7 @@ pub(crate) struct Resource {
     alone_until: Nanos,
     /// The number of the root of its target, if targets have roots.
     root: u64,
-    settled: Settled,
-}
-
-/// Whether it is known that no purge came while it was put into the store. Of a copy it is not known yet.
-#[derive(Default)]
-struct Settled(AtomicBool);
-
-impl Clone for Settled {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
+    pub(crate) settled: Settled,
 }
 
 /// One answer.
@@ -59,8 +40,10 @@ pub(crate) struct Variant {
 impl Resource {
     /// A root.
     pub(crate) fn root(number: u64) -> Self {
+        let root = Self { root: number, ..Self::default() };
         // There is nothing in it that a purge would forbid.
-        Self { root: number, settled: Settled(AtomicBool::new(true)), ..Self::default() }
+        root.settled.settle();
+        root
     }
 
     /// The number of the root it belongs to.
@@ -70,16 +53,6 @@ impl Resource {
 
     pub(crate) fn belong_to(&mut self, root: u64) {
         self.root = root;
-    }
-
-    /// From now on it may be served.
-    pub(crate) fn settle(&self) {
-        self.settled.0.store(true, Release);
-    }
-
-    /// Whether it may be served.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.settled.0.load(Acquire)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {

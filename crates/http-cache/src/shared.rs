@@ -93,7 +93,7 @@ impl Shared {
 
     pub(crate) fn find(&self, identity: &Identity) -> Arc<Resource> {
         let Some(Stored(resource)) = self.store().get(identity) else { return Arc::default() };
-        let is_there = resource.is_settled()
+        let is_there = resource.settled.is_settled()
             && (!self.has_roots() || self.root(identity.target()) == Some(resource.of_root()));
         if is_there { resource } else { Arc::default() }
     }
@@ -153,11 +153,8 @@ impl Shared {
         resource.shrink(identity, self.store().largest());
         let (size, resource) = (resource.size(identity), Arc::new(resource));
         let put = || self.store().put(identity.clone(), Stored(Arc::clone(&resource)), size);
-        let is_kept = self.epochs.keep(epoch, put, || drop(self.store().remove(identity)));
-        if is_kept {
-            resource.settle();
-        }
-        is_kept
+        let remove = || drop(self.store().remove(identity));
+        self.epochs.keep(epoch, &resource.settled, put, remove)
     }
 
     /// Lets others read along, unless there was a purge since.

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use loom::{model, sync::Mutex, thread};
-use tower_ballast_core::epochs::Epochs;
+use tower_ballast_core::epochs::{Epoch, Epochs, Settled};
 
-/// What an origin has, and what a store keeps of it.
+/// What an origin has, and what a store keeps of it, as both caches do.
 struct Site {
     epochs: Epochs,
     origin: Mutex<u8>,
-    store: Mutex<Option<u8>>,
+    store: Mutex<Option<Arc<Stored>>>,
+}
+
+struct Stored {
+    answer: u8,
+    settled: Settled,
 }
 
 impl Site {
@@ -21,11 +26,22 @@ impl Site {
     fn fill(&self) {
         let epoch = self.epochs.mark(&"key");
         let answer = *self.origin.lock().unwrap();
+        self.put(epoch, answer);
+    }
+
+    fn put(&self, epoch: Epoch, answer: u8) {
+        let stored = Arc::new(Stored { answer, settled: Settled::new() });
         let put = || {
-            *self.store.lock().unwrap() = Some(answer);
+            *self.store.lock().unwrap() = Some(Arc::clone(&stored));
             true
         };
-        self.epochs.keep(epoch, put, || *self.store.lock().unwrap() = None);
+        self.epochs.keep(epoch, &stored.settled, put, || *self.store.lock().unwrap() = None);
+    }
+
+    /// What is served.
+    fn look(&self) -> Option<u8> {
+        let stored = self.store.lock().unwrap().clone()?;
+        stored.settled.is_settled().then_some(stored.answer)
     }
 
     fn change(&self) {
@@ -49,10 +65,28 @@ fn what_was_there_before_a_purge_is_not_kept_after_it() {
             let other = Arc::clone(&site);
             let filling = thread::spawn(move || other.fill());
             change(&site);
+            // The other one may still be putting it.
+            assert_ne!(site.look(), Some(1));
             filling.join().unwrap();
-            assert_ne!(*site.store.lock().unwrap(), Some(1));
+            assert!(site.store.lock().unwrap().as_ref().is_none_or(|stored| stored.answer == 2));
         });
     }
+}
+
+#[test]
+fn what_is_served_to_a_third_after_a_purge_is_new_for_good() {
+    model(|| {
+        let site = Site::new();
+        let [filling, purging] = [Site::fill, Site::change].map(|act| {
+            let site = Arc::clone(&site);
+            thread::spawn(move || act(&site))
+        });
+        let (first, second) = (site.look(), site.look());
+        assert!(first != Some(2) || second != Some(1), "{first:?}, {second:?}");
+        filling.join().unwrap();
+        purging.join().unwrap();
+        assert_ne!(site.look(), Some(1));
+    });
 }
 
 #[test]
@@ -65,13 +99,11 @@ fn one_that_replaces_what_is_there_is_purged_like_any_other() {
             let answer = *other.origin.lock().unwrap();
             // Its own purge, after which it goes on only if there was no other.
             let Some(epoch) = other.epochs.purge_since(epoch) else { return };
-            *other.store.lock().unwrap() = Some(answer);
-            if !other.epochs.is_now(epoch) {
-                *other.store.lock().unwrap() = None;
-            }
+            other.put(epoch, answer);
         });
         site.change();
+        assert_ne!(site.look(), Some(1));
         replacing.join().unwrap();
-        assert_ne!(*site.store.lock().unwrap(), Some(1));
+        assert_ne!(site.look(), Some(1));
     });
 }

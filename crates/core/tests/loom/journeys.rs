@@ -8,20 +8,9 @@ use std::{
     time::Duration,
 };
 
-use loom::{
-    future::block_on,
-    model,
-    sync::{
-        Mutex,
-        atomic::{
-            AtomicBool,
-            Ordering::{Acquire, Release},
-        },
-    },
-    thread,
-};
+use loom::{future::block_on, model, sync::Mutex, thread};
 use tower_ballast_core::{
-    epochs::Epochs,
+    epochs::{Epochs, Settled},
     flights::{Calls, Carrier, Journey, Own, Role, Turn},
 };
 
@@ -31,7 +20,7 @@ struct Cache {
     epochs: Epochs,
     origin: Mutex<u8>,
     /// What is kept, and whether it may be served.
-    store: Mutex<Option<(u8, Arc<AtomicBool>)>>,
+    store: Mutex<Option<(u8, Arc<Settled>)>>,
     asked: Mutex<u32>,
     failing: u32,
 }
@@ -56,7 +45,7 @@ impl Cache {
 
     fn find(&self) -> Option<u8> {
         let store = self.store.lock().unwrap();
-        store.as_ref().filter(|(_, is_settled)| is_settled.load(Acquire)).map(|(kept, _)| *kept)
+        store.as_ref().filter(|(_, settled)| settled.is_settled()).map(|(kept, _)| *kept)
     }
 
     fn asked(&self) -> u32 {
@@ -100,14 +89,12 @@ impl Carrier<()> for Cache {
         if number <= self.failing {
             return Own::for_all(Err("as the test wants it".into()));
         }
-        let is_settled = Arc::new(AtomicBool::new(false));
+        let settled = Arc::new(Settled::new());
         let put = || {
-            *self.store.lock().unwrap() = Some((answer, Arc::clone(&is_settled)));
+            *self.store.lock().unwrap() = Some((answer, Arc::clone(&settled)));
             true
         };
-        if self.epochs.keep(epoch, put, || *self.store.lock().unwrap() = None) {
-            is_settled.store(true, Release);
-        }
+        self.epochs.keep(epoch, &settled, put, || *self.store.lock().unwrap() = None);
         Own::for_all(Ok(answer))
     }
 
