@@ -174,14 +174,14 @@ fn a_key_that_owes_nothing_makes_room_without_loss() {
 
 /// New keys at a rate, each owing for one request for a second, beside a hundred polite ones of which each comes
 /// every two seconds. Returns how many of the polite were refused, of how many.
-fn flood(table: &KeyTable, keys: u32, rate: u32) -> (u32, u32) {
+fn flood(table: &KeyTable, keys: u32, rate: u32, round: u32) -> (u32, u32) {
     let (pace, random) = (Pace::new(Duration::from_secs(1), 3), Random::seeded(11));
     let (mut now, mut refused, mut asked, mut bytes) = (START, 0, 0, 0);
     for step in 0..keys {
         now = now + Duration::from_secs(1) / rate;
         let _ = table.take(Key::of(&(step, random.next_u64())), now, pace, 1);
         if step % (rate / 50) == 0 {
-            let polite = table.take(key(step / (rate / 50) % 100), now, pace, 1);
+            let polite = table.take(key(100 * round + step / (rate / 50) % 100), now, pace, 1);
             // The first half fills the table, also with debts.
             if step > keys / 2 {
                 asked += 1;
@@ -202,7 +202,7 @@ fn a_flood_of_keys_for_which_the_table_is_large_enough_changes_nothing_for_the_p
     let keys = if cfg!(debug_assertions) { 500_000 } else { 10_000_000 };
     // As the rule says: as many as come in the time for which each owes.
     let table = KeyTable::new(keys / 10);
-    let (refused, asked) = flood(&table, keys, keys / 10);
+    let (refused, asked) = flood(&table, keys, keys / 10, 0);
     assert!(refused == 0 && asked > 200, "{refused} of {asked}");
     assert!(table.bytes() as u64 <= u64::from(keys / 10) * 20 + 128);
     assert!(table.evictions() <= u64::from(keys / 20), "{} evictions", table.evictions());
@@ -211,9 +211,14 @@ fn a_flood_of_keys_for_which_the_table_is_large_enough_changes_nothing_for_the_p
 #[test]
 fn of_a_flood_larger_than_the_table_no_more_are_refused_than_find_no_place() {
     for (times, expected) in [(2, 0.375), (4, 0.6875), (10, 0.875)] {
+        // Where a hundred polite clients have their places is chance: with other clients in each round it is no longer seen.
         let capacity = 5000;
-        let table = KeyTable::new(capacity);
-        let (refused, asked) = flood(&table, capacity * times * 60, capacity * times);
+        let (mut refused, mut asked) = (0, 0);
+        for round in 0..6 {
+            let table = KeyTable::new(capacity);
+            let flood = flood(&table, capacity * times * 30, capacity * times, round);
+            (refused, asked) = (refused + flood.0, asked + flood.1);
+        }
         let share = f64::from(refused) / f64::from(asked);
         // A few of the polite still find the place that they had.
         assert!(
