@@ -358,7 +358,7 @@ const REACHED: [(Halved, Scatter, Figures); 10] = {
         (service, little, figures(0.9875, 1.185, 0.5)),
         (service, much, figures(0.9685, 1.295, 1.1)),
         (service, bimodal, figures(0.9535, 1.315, 1.1)),
-        (service, pareto, figures(0.9395, 1.305, 1.3)),
+        (service, pareto, figures(0.9395, 1.3, 1.3)),
     ]
 };
 
