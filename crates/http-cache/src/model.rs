@@ -1,4 +1,4 @@
-//! A body on its way and what is kept of a target, which are not public, for the models in `tests/loom.rs`.
+//! A body on its way, which is not public, for the models in `tests/loom.rs`.
 
 use std::{fmt, future::poll_fn, sync::Arc};
 
@@ -7,10 +7,7 @@ use http_body::Body;
 use loom::sync::Mutex;
 use tower_ballast_core::BoxError;
 
-pub use self::site::Site;
 use crate::fill::{Allowance, End, Ended, Fill, Read, Reader, source};
-
-mod site;
 
 /// One who reads it.
 pub struct One {

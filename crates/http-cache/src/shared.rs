@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -28,13 +28,13 @@ use crate::{
     settings::Settings,
     sizes::Sizes,
     statistics::{Counts, Statistics, count},
-    sync::{CHANGING, Mutex, MutexGuard},
     targets::Targets,
 };
 
 const COMING: u64 = 64 * 1024 * 1024;
 /// For how long it is remembered that answers for a target are for one alone.
 const ALONE: Duration = Duration::from_secs(60);
+const PARTS: usize = 64;
 
 pub(crate) struct Shared {
     pub(crate) store: OnceLock<Box<dyn Store<Identity, Stored>>>,
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     epochs: Epochs,
     pub(crate) targets: Targets,
     /// Of those who change what is kept for a target one comes after the other.
-    changing: [Mutex<()>; CHANGING],
+    changing: [Mutex<()>; PARTS],
     hasher: RandomState,
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
@@ -135,7 +135,7 @@ impl Shared {
         (identity, epoch): (&Identity, Epoch),
         change: impl FnOnce(&mut Resource),
     ) -> bool {
-        let part = self.hasher.hash_one(identity.target()) % CHANGING as u64;
+        let part = self.hasher.hash_one(identity.target()) % PARTS as u64;
         let part = &self.changing[usize::try_from(part).unwrap_or(0)];
         let _alone = part.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.epochs.is_now(epoch) {

@@ -1,11 +1,11 @@
 //! What was said about sizes, whether it makes sense together, and the store that goes by it.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use tower_ballast_cache::store::{Capacity, S3Fifo, Store};
 use tower_ballast_core::{Invalid, Ratio};
 
-use crate::{identity::Identity, resource::Stored, shared::Shared, sync::MutexGuard};
+use crate::{identity::Identity, resource::Stored, shared::Shared};
 
 /// What is kept where nothing else is said.
 pub(crate) const CAPACITY: Capacity = Capacity::mebibytes(64);
