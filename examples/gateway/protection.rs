@@ -76,7 +76,7 @@ fn picky() -> HttpServer {
         .bulkhead(|layer| layer.longest_wait(LONGEST_WAIT))
 }
 
-/// The client's preset with times of a tenth, so that a storm fits into half a minute, and a window
+/// The client's preset with times of a tenth or less, so that a storm fits into half a minute, and a window
 /// that leaves to the server's side who goes first. Attempts and requests have no more time than in
 /// the unprotected gateway, for a fair comparison.
 fn quick() -> HttpClient {
@@ -86,7 +86,7 @@ fn quick() -> HttpClient {
         .window(AT_ONCE..=1000)
         .retry(|layer| layer.backoff(Backoff::exponential(millis(10)).cap(millis(500))))
         .circuit(|layer| {
-            let layer = layer.window(WindowOf::Time(millis(3000)));
+            let layer = layer.window(WindowOf::Time(millis(2000)));
             layer
                 .rest(millis(500))
                 .longest_rest(millis(6000))

@@ -111,7 +111,7 @@ fn caption() -> String {
            time to recover: until the first second with {:.0} % good answers.\n  \
            off: what a service does by habit; reads are sent up to {ATTEMPTS} times, {} ms apart, with {} ms\n  \
            for each. on: the presets http_server and http_client, with the same {} ms, {} ms in\n  \
-           all, {AT_ONCE} at once, and their other times a tenth of the defaults, so that a storm is soon over.\n",
+           all, {AT_ONCE} at once, and their other times a tenth of the defaults or less, so that a storm is soon over.\n",
         100.0 * RECOVERED,
         PAUSE.as_millis(),
         ATTEMPT.as_millis(),
